@@ -1,0 +1,128 @@
+/// The four names people are shown for a probability of being wrong.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Level {
+    /// More than one in ten.
+    Weak,
+    /// At most one in ten.
+    Likely,
+    /// At most one in a hundred.
+    Strong,
+    /// At most one in a thousand.
+    Certain,
+}
+
+impl Level {
+    /// The token used in every machine output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Weak => "weak",
+            Level::Likely => "likely",
+            Level::Strong => "strong",
+            Level::Certain => "certain",
+        }
+    }
+}
+
+macro_rules! tokens {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $token:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// Every one, in the order of the table.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The token used in every machine output.
+            pub const fn token(self) -> &'static str {
+                match self { $($name::$variant => $token,)+ }
+            }
+        }
+    };
+}
+
+tokens! {
+    /// What speaks for the verdict, or against it.
+    Because {
+        /// The kernel completed the handshake.
+        HandshakeCompleted = "handshake.completed",
+        /// The socket's own name differs from its peer's.
+        NotSelfConnected = "socket.not-itself",
+        /// Refused, and no ICMP error was queued: it was a RST.
+        ErrorQueueEmpty = "error-queue.empty",
+        /// The ICMP error came from the target.
+        IcmpFromTarget = "icmp.from-target",
+        /// The ICMP error came from another machine.
+        IcmpFromOther = "icmp.from-other",
+        /// The kernel did not say who sent the ICMP error.
+        IcmpSenderUnknown = "icmp.sender-unknown",
+        /// Each attempt was spaced from the one before.
+        RetriesSpaced = "retries.spaced",
+        /// A later probe to the same host was answered.
+        HostAnsweredLater = "host.answered-later",
+        /// The host answered other ports, but none after this silence.
+        HostAnsweredBefore = "host.answered-before",
+        /// The host never answered anything.
+        HostNeverAnswered = "host.never-answered",
+        /// Answers of this host get lost.
+        LossSeen = "host.loses-replies",
+        /// No answer of this host was lost.
+        NoLossSeen = "host.loses-nothing",
+        /// Every port asked is open: a box may answer in the host's place.
+        EveryPortOpen = "host.every-port-open",
+        /// Nothing was sent, or nobody could have heard it.
+        NothingSent = "local.nothing-sent",
+        /// The scan was stopped.
+        Stopped = "scan.stopped",
+    }
+}
+
+tokens! {
+    /// What would raise the confidence.
+    Raise {
+        /// Capture rights would show the packets themselves.
+        Capture = "capture",
+        /// Bytes of the service itself.
+        ReadBanner = "read-banner",
+        /// A repeated scan that agrees.
+        Repeat = "repeat",
+        /// A longer wait.
+        Longer = "longer",
+        /// An answer of the host to anything.
+        AnyAnswer = "any-answer",
+        /// A repair on this machine.
+        FixHere = "fix-here",
+    }
+}
+
+/// How sure a verdict is: stored as the probability of being wrong, shown as four names.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Confidence {
+    /// The computed probability of being wrong, from 0 to 1.
+    pub p_wrong: f32,
+    /// What it rests on.
+    pub because: Vec<Because>,
+    /// What would raise it.
+    pub would_raise: Vec<Raise>,
+}
+
+impl Confidence {
+    /// A confidence from a probability, clamped to 0..=1.
+    pub fn new(p_wrong: f32, because: &[Because], would_raise: &[Raise]) -> Self {
+        Confidence {
+            p_wrong: p_wrong.clamp(0.0, 1.0),
+            because: because.to_vec(),
+            would_raise: would_raise.to_vec(),
+        }
+    }
+
+    /// The name people are shown.
+    pub fn level(&self) -> Level {
+        match self.p_wrong {
+            p if p <= 0.001 => Level::Certain,
+            p if p <= 0.01 => Level::Strong,
+            p if p <= 0.1 => Level::Likely,
+            _ => Level::Weak,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The nouns of portolan, the doors through which the engine meets a world, and the written forms.
+//!
+//! One meaning each, the field's own words: an [`Endpoint`] is asked, an answer is an
+//! [`Observation`], observations are the [`Evidence`] of a [`Verdict`], and every end of the pipe is
+//! a [`Sink`]. This crate imports nothing of portolan, performs no I/O and reads no clock.
+
+#![forbid(unsafe_code)]
+
+mod confidence;
+mod endpoint;
+mod evidence;
+mod fold;
+mod ports;
+mod reason;
+pub mod record;
+mod report;
+mod sink;
+pub mod sockets;
+mod state;
+mod time;
+mod untrusted;
+mod verdict;
+mod warning;
+
+pub use confidence::{Because, Confidence, Level, Raise};
+pub use endpoint::{Address, AddressRange, Endpoint, ParseTransportError, Transport};
+pub use evidence::{Evidence, Fact, Icmp, IcmpFamily, Layer, LocalFault, Observation};
+pub use fold::{Group, RttSummary};
+pub use ports::PortSet;
+pub use reason::Reason;
+pub use report::{Begin, Counts, Ended, Finish, HostReport};
+pub use sink::Sink;
+pub use state::{HostState, PortState};
+pub use time::Instant;
+pub use untrusted::Untrusted;
+pub use verdict::{Claim, Method, Verdict};
+pub use warning::Warning;

@@ -1,0 +1,152 @@
+use serde::Serialize;
+
+use super::micros;
+use crate::evidence::{Fact, Icmp, IcmpFamily, LocalFault, Observation};
+
+/// One dated fact, written.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct ObservationRecord {
+    /// Microseconds since the origin of the scan's clock; only differences mean anything.
+    pub t_us: u64,
+    /// The layer at which it was observed.
+    pub layer: &'static str,
+    /// What was observed.
+    #[serde(flatten)]
+    pub fact: FactRecord,
+}
+
+/// What was observed, written; the field `fact` says which.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum FactRecord {
+    /// An attempt started.
+    Asked {
+        /// Its number, from 1.
+        attempt: u8,
+    },
+    /// The connection was made.
+    Connected {
+        /// Our end of it.
+        local: String,
+    },
+    /// Refused, without an ICMP error.
+    Refused,
+    /// An ICMP error came.
+    Icmp {
+        /// `icmp` (RFC 792) or `icmpv6` (RFC 4443).
+        family: &'static str,
+        /// The type field.
+        r#type: u8,
+        /// The code field.
+        code: u8,
+        /// Who sent it, where the kernel said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// The TTL or hop limit it arrived with, where the kernel said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl: Option<u8>,
+    },
+    /// Nothing came back.
+    Silence {
+        /// How many attempts went unanswered.
+        attempts: u8,
+        /// Over how many microseconds.
+        over_us: u64,
+    },
+    /// A later probe to the same host was answered.
+    Witness {
+        /// The port that answered.
+        port: u16,
+    },
+    /// This machine failed.
+    Local {
+        /// What failed.
+        kind: &'static str,
+        /// The errno, where `kind` does not name it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        errno: Option<i32>,
+        /// For `no-neighbour`: whether the silent machine is the target itself, not a gateway.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_link: Option<bool>,
+    },
+    /// The socket met itself.
+    SelfConnected,
+    /// The scan ended first.
+    Stopped,
+}
+
+impl ObservationRecord {
+    /// The written form of `observation`.
+    pub fn new(observation: &Observation) -> Self {
+        ObservationRecord {
+            t_us: observation.at.as_nanos() / 1000,
+            layer: observation.fact.layer().name(),
+            fact: FactRecord::new(&observation.fact),
+        }
+    }
+}
+
+impl FactRecord {
+    /// The written form of `fact`.
+    pub fn new(fact: &Fact) -> Self {
+        match fact {
+            Fact::Asked { attempt } => FactRecord::Asked { attempt: *attempt },
+            Fact::Connected { local } => FactRecord::Connected { local: local.to_string() },
+            Fact::Refused => FactRecord::Refused,
+            Fact::Icmp(icmp) => FactRecord::icmp(icmp),
+            Fact::Silence { attempts, over } => {
+                FactRecord::Silence { attempts: *attempts, over_us: micros(*over) }
+            }
+            Fact::Witness { port } => FactRecord::Witness { port: *port },
+            Fact::Local(fault) => FactRecord::local(*fault),
+            Fact::SelfConnected => FactRecord::SelfConnected,
+            Fact::Stopped => FactRecord::Stopped,
+        }
+    }
+
+    fn icmp(icmp: &Icmp) -> Self {
+        FactRecord::Icmp {
+            family: match icmp.family {
+                IcmpFamily::V4 => "icmp",
+                IcmpFamily::V6 => "icmpv6",
+            },
+            r#type: icmp.icmp_type,
+            code: icmp.code,
+            from: icmp.from.map(|address| address.to_string()),
+            ttl: icmp.ttl,
+        }
+    }
+
+    fn local(fault: LocalFault) -> Self {
+        FactRecord::Local { kind: fault_token(fault), errno: fault_errno(fault), on_link: on_link(fault) }
+    }
+}
+
+/// The token of a local fault.
+pub(super) const fn fault_token(fault: LocalFault) -> &'static str {
+    match fault {
+        LocalFault::Firewall => "firewall",
+        LocalFault::NoRoute => "no-route",
+        LocalFault::NoNeighbour { .. } => "no-neighbour",
+        LocalFault::Permission => "permission",
+        LocalFault::NoPorts => "no-ports",
+        LocalFault::NoDescriptors => "no-descriptors",
+        LocalFault::NoBuffers => "no-buffers",
+        LocalFault::Other(_) => "other",
+    }
+}
+
+/// The errno, for a fault without a name of its own.
+pub(super) const fn fault_errno(fault: LocalFault) -> Option<i32> {
+    match fault {
+        LocalFault::Other(errno) => Some(errno),
+        _ => None,
+    }
+}
+
+const fn on_link(fault: LocalFault) -> Option<bool> {
+    match fault {
+        LocalFault::NoNeighbour { on_link } => Some(on_link),
+        _ => None,
+    }
+}

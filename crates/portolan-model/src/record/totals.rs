@@ -1,0 +1,142 @@
+use serde::Serialize;
+
+use super::{micros, share};
+use crate::report::{Counts, Finish, HostReport};
+use crate::untrusted::Untrusted;
+
+/// One finished host, written.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct HostRecord {
+    /// The address.
+    pub target: String,
+    /// The name it was asked by, escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `up`, `down` or `unknown` (it never answered).
+    pub state: &'static str,
+    /// What told its state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Its smoothed round trip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u64>,
+    /// Estimated share of round trips lost, from 0 to 1.
+    pub loss: f32,
+    /// Its ports by state.
+    pub counts: CountsRecord,
+}
+
+/// How many endpoints have which state, written; the fields are the states' own tokens.
+#[derive(Copy, Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct CountsRecord {
+    /// Open.
+    pub open: u64,
+    /// Closed.
+    pub closed: u64,
+    /// Filtered.
+    pub filtered: u64,
+    /// Unfiltered.
+    pub unfiltered: u64,
+    /// Open or filtered.
+    #[serde(rename = "open|filtered")]
+    pub open_filtered: u64,
+    /// Closed or filtered.
+    #[serde(rename = "closed|filtered")]
+    pub closed_filtered: u64,
+    /// Unknown.
+    pub unknown: u64,
+}
+
+/// How many hosts have which state, written.
+#[derive(Copy, Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct HostsRecord {
+    /// They answered.
+    pub up: u64,
+    /// Somebody told us that they are not there.
+    pub down: u64,
+    /// Addresses of ranges that never answered: counted here, listed nowhere.
+    pub silent: u64,
+}
+
+/// What a scan did, written.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct FinishRecord {
+    /// `done` or `interrupted`.
+    pub ended: &'static str,
+    /// Seconds since the first probe.
+    pub seconds: f64,
+    /// Endpoints of the hosts that were listed, by state.
+    pub counts: CountsRecord,
+    /// Hosts by state.
+    pub hosts: HostsRecord,
+    /// Endpoints listed nowhere: of silent addresses, and of hosts not reached before the end; up to
+    /// 2^128.
+    pub endpoints_unlisted: u128,
+    /// Probes sent.
+    pub packets: u64,
+    /// Probes sent again because of silence.
+    pub retries: u64,
+    /// Estimated share of round trips lost, from 0 to 1.
+    pub loss: f32,
+    /// Expected share of the responsive ports that were seen, from 0 to 1.
+    pub completeness: f32,
+    /// Probes that never left this machine and were asked again.
+    pub local_faults: u64,
+    /// Self-connects discarded.
+    pub self_connects: u64,
+    /// Answers that belong to no probe of ours.
+    pub strays: u64,
+    /// Endpoints that stay unknown through this machine's own fault.
+    pub unknown_local: u64,
+}
+
+impl HostRecord {
+    /// The written form of `host`; `name` is what it was asked by, where the report does not say.
+    pub fn new(host: &HostReport, name: Option<&Untrusted>) -> Self {
+        HostRecord {
+            target: host.target.to_string(),
+            name: name.map(Untrusted::escaped),
+            state: host.state.name(),
+            reason: host.reason.map(|reason| reason.token()),
+            rtt_us: host.rtt.map(micros),
+            loss: share(host.loss, 1.0),
+            counts: CountsRecord::new(&host.counts),
+        }
+    }
+}
+
+impl CountsRecord {
+    /// The written form of `counts`.
+    pub const fn new(counts: &Counts) -> Self {
+        CountsRecord {
+            open: counts.open,
+            closed: counts.closed,
+            filtered: counts.filtered,
+            unfiltered: counts.unfiltered,
+            open_filtered: counts.open_filtered,
+            closed_filtered: counts.closed_filtered,
+            unknown: counts.unknown,
+        }
+    }
+}
+
+impl FinishRecord {
+    /// The written form of `finish`.
+    pub fn new(finish: &Finish) -> Self {
+        FinishRecord {
+            ended: finish.ended.name(),
+            seconds: finish.elapsed.as_secs_f64(),
+            counts: CountsRecord::new(&finish.counts),
+            hosts: HostsRecord { up: finish.hosts_up, down: finish.hosts_down, silent: finish.hosts_silent },
+            endpoints_unlisted: finish.endpoints_unlisted,
+            packets: finish.packets,
+            retries: finish.retries,
+            loss: share(finish.loss, 1.0),
+            completeness: share(finish.completeness, 0.0),
+            local_faults: finish.local_faults,
+            self_connects: finish.self_connects,
+            strays: finish.strays,
+            unknown_local: finish.unknown_local,
+        }
+    }
+}

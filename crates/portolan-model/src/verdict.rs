@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use crate::confidence::Confidence;
+use crate::endpoint::{Address, Endpoint};
+use crate::evidence::Evidence;
+use crate::reason::Reason;
+use crate::state::PortState;
+
+/// How a port was asked.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Method {
+    /// The kernel's own `connect`, no privilege.
+    Connect,
+}
+
+impl Method {
+    /// The token used in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Method::Connect => "connect",
+        }
+    }
+}
+
+/// State, reason and confidence, before evidence is attached.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Claim {
+    /// The state claimed.
+    pub state: PortState,
+    /// Why.
+    pub reason: Reason,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Who answered, when it was not the target.
+    pub from: Option<Address>,
+}
+
+/// What is held to be true of one endpoint, and everything it rests on.
+///
+/// There is no verdict without evidence: the constructor demands it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// The claim.
+    pub claim: Claim,
+    /// How it was asked.
+    pub method: Method,
+    /// Round trip of the deciding answer.
+    pub rtt: Option<Duration>,
+    /// How many attempts were made.
+    pub tries: u8,
+    evidence: Evidence,
+}
+
+impl Verdict {
+    /// A verdict on `endpoint`.
+    pub fn new(endpoint: Endpoint, claim: Claim, method: Method, tries: u8, evidence: Evidence) -> Self {
+        debug_assert!(
+            claim.reason.states().contains(&claim.state),
+            "{:?} for {:?}",
+            claim.reason,
+            claim.state
+        );
+        Verdict { endpoint, claim, method, rtt: None, tries, evidence }
+    }
+
+    /// The same with the round trip of the deciding answer.
+    #[must_use]
+    pub fn with_rtt(mut self, rtt: Duration) -> Self {
+        self.rtt = Some(rtt);
+        self
+    }
+
+    /// The state.
+    pub const fn state(&self) -> PortState {
+        self.claim.state
+    }
+
+    /// The reason.
+    pub const fn reason(&self) -> Reason {
+        self.claim.reason
+    }
+
+    /// What it rests on.
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+}
