@@ -1,0 +1,219 @@
+//! The machine we scan from: what it can bear, and how it fails.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use portolan_model::{Address, Endpoint, LocalFault};
+use serde::Deserialize;
+
+use crate::counters::Counters;
+use crate::error::WorldError;
+use crate::random::Random;
+use crate::text::{Millis, Ports, Probability, Range};
+
+/// The machine as a world's file describes it.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MachineSpec {
+    /// How many connects it says may wait.
+    pub(crate) sockets: usize,
+    /// How many may wait in truth; more fail with EMFILE.
+    descriptors: Option<usize>,
+    /// The ephemeral ports, each for one connect at a time.
+    local_ports: Ports,
+    /// How often ENOBUFS.
+    no_buffers: Probability,
+    /// Ports that its own firewall lets nobody reach.
+    pub(crate) firewall: Ports,
+    /// Addresses that it has no route to.
+    pub(crate) no_route: Vec<Range>,
+    /// Addresses behind a gateway that does not answer ARP or NDP.
+    pub(crate) no_gateway: Vec<Range>,
+    /// Wake-ups that come late.
+    pub(crate) stall: Option<Stall>,
+    /// What a `connect` costs.
+    connect_us: u32,
+    /// How often the kernel chooses the target's own port as ours, on an address of ours, beyond chance.
+    self_connect: Probability,
+    pub(crate) backoff: Backoff,
+}
+
+/// How late, how often.
+#[derive(Copy, Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stall {
+    pub(crate) probability: Probability,
+    pub(crate) ms: Millis,
+}
+
+/// When the kernel sends a SYN again.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Backoff {
+    /// Linux since 6.5: `tcp_syn_linear_timeouts` = 4, then doubling, `tcp_syn_retries` = 6.
+    #[default]
+    Linear,
+    /// RFC 6298 section 5.5 from the first: Linux before.
+    Exponential,
+}
+
+impl Default for MachineSpec {
+    fn default() -> Self {
+        MachineSpec {
+            sockets: 4096,
+            descriptors: None,
+            local_ports: Ports(std::iter::once(32768..=60999).collect()),
+            no_buffers: Probability(0.0),
+            firewall: Ports::default(),
+            no_route: Vec::new(),
+            no_gateway: Vec::new(),
+            stall: None,
+            connect_us: 10,
+            self_connect: Probability(0.0),
+            backoff: Backoff::Linear,
+        }
+    }
+}
+
+impl MachineSpec {
+    pub(crate) fn check(&self) -> Result<(), WorldError> {
+        if self.sockets == 0 || self.connect_us == 0 {
+            return Err(WorldError::invalid("a machine has at least one socket, and its connects take time"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn connect_cost(&self) -> Duration {
+        Duration::from_micros(self.connect_us.into())
+    }
+
+    pub(crate) fn has_no_route(&self, to: Address) -> bool {
+        self.no_route.iter().any(|range| range.contains(to))
+    }
+
+    pub(crate) fn has_no_gateway(&self, to: Address) -> bool {
+        self.no_gateway.iter().any(|range| range.contains(to))
+    }
+}
+
+impl Backoff {
+    /// How long after `connect` the SYN goes out for the `n`th time again (from 0); the last entry is when
+    /// the kernel gives up.
+    pub(crate) fn after(self, n: u8) -> Option<Duration> {
+        self.seconds().get(usize::from(n)).map(|seconds| Duration::from_secs(*seconds))
+    }
+
+    /// Whether the `n`th is the end.
+    pub(crate) fn is_last(self, n: u8) -> bool {
+        usize::from(n) + 1 >= self.seconds().len()
+    }
+
+    const fn seconds(self) -> &'static [u64] {
+        match self {
+            Backoff::Linear => &[1, 2, 3, 4, 5, 7, 11, 19, 35, 67, 131],
+            Backoff::Exponential => &[1, 3, 7, 15, 31, 63, 127],
+        }
+    }
+}
+
+/// The machine at work.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) spec: MachineSpec,
+    free: Vec<u16>,
+    /// Where in `free` each port stands, by its number.
+    place: Vec<Option<u32>>,
+}
+
+impl Machine {
+    pub(crate) fn new(spec: MachineSpec) -> Self {
+        let mut machine = Machine { spec, free: Vec::new(), place: vec![None; usize::from(u16::MAX) + 1] };
+        for port in machine.spec.local_ports.0.clone().iter() {
+            machine.release(port);
+        }
+        machine
+    }
+
+    /// Takes what a connect needs: our own end of it, or why there is none. `waiting` connects wait already.
+    pub(crate) fn open(
+        &mut self,
+        to: Endpoint,
+        own: bool,
+        waiting: usize,
+        (random, counters): (&mut Random, &mut Counters),
+    ) -> Result<SocketAddr, LocalFault> {
+        if self.spec.descriptors.is_some_and(|n| waiting >= n) {
+            counters.no_descriptors += 1;
+            return Err(LocalFault::NoDescriptors);
+        }
+        if random.chance(self.spec.no_buffers.0) {
+            counters.no_buffers += 1;
+            return Err(LocalFault::NoBuffers);
+        }
+        if self.spec.has_no_route(to.address) {
+            counters.no_route += 1;
+            return Err(LocalFault::NoRoute);
+        }
+        if self.spec.firewall.0.contains(to.port) {
+            counters.local_firewall += 1;
+            return Err(LocalFault::Firewall);
+        }
+        let itself = own && random.chance(self.spec.self_connect.0);
+        let Some(port) = self.take(itself.then_some(to.port), random) else {
+            counters.no_ports += 1;
+            return Err(LocalFault::NoPorts);
+        };
+        Ok(source(to.address, own).socket(port))
+    }
+
+    /// Gives a port back.
+    pub(crate) fn release(&mut self, port: u16) {
+        self.place[usize::from(port)] = u32::try_from(self.free.len()).ok();
+        self.free.push(port);
+    }
+
+    fn take(&mut self, wanted: Option<u16>, random: &mut Random) -> Option<u16> {
+        let wished = wanted.and_then(|port| self.place[usize::from(port)]);
+        let at = match wished {
+            Some(place) => place as usize,
+            None => random.below(self.free.len()),
+        };
+        let last = *self.free.last()?;
+        let port = self.free.swap_remove(at);
+        self.place[usize::from(last)] = u32::try_from(at).ok();
+        self.place[usize::from(port)] = None;
+        Some(port)
+    }
+}
+
+/// Our own address towards `to`.
+fn source(to: Address, own: bool) -> Address {
+    match to.ip() {
+        _ if own => to,
+        IpAddr::V4(_) => Address::from(Ipv4Addr::new(198, 18, 0, 1)),
+        IpAddr::V6(_) => Address::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_lent_once_and_come_back() {
+        let spec =
+            MachineSpec { local_ports: Ports([1000..=1003].into_iter().collect()), ..Default::default() };
+        let (mut machine, mut random) = (Machine::new(spec), Random::new(1));
+        for _ in 0..100 {
+            let mut taken: Vec<_> = std::iter::from_fn(|| machine.take(None, &mut random)).collect();
+            taken.iter().for_each(|port| machine.release(*port));
+            taken.sort_unstable();
+            assert_eq!(taken, [1000, 1001, 1002, 1003]);
+            assert_eq!(machine.take(Some(1002), &mut random), Some(1002));
+            assert_ne!(machine.take(Some(1002), &mut random), Some(1002));
+            let missing: Vec<_> =
+                (1000..=1003).filter(|port| machine.place[*port as usize].is_none()).collect();
+            missing.into_iter().for_each(|port| machine.release(port));
+        }
+    }
+}

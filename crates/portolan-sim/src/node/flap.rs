@@ -1,0 +1,57 @@
+use portolan_model::Endpoint;
+use serde::Deserialize;
+
+use super::spells::Spells;
+use super::{Describe, Effect, Node, Pass, Passing, Ways, refusal};
+use crate::packet::{Packet, Way};
+use crate::reject::Reject;
+use crate::text::{Ip, Millis};
+
+/// A router that loses its route now and then and says so: "a hint, not proof" (RFC 1122 section 3.2.2.1).
+#[derive(Copy, Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flap {
+    /// Mean time without a route.
+    bad_ms: Millis,
+    /// Mean time with one.
+    good_ms: Millis,
+    with: Reject,
+    by: Ip,
+}
+
+impl Describe for Flap {
+    fn ways(&self) -> Ways {
+        Ways::Out
+    }
+
+    fn build(&self) -> Box<dyn Node> {
+        Box::new(Router { spec: *self, spells: Spells::new(self.good_ms.0, self.bad_ms.0) })
+    }
+
+    fn effect(&self, _to: Endpoint) -> Effect {
+        Effect::Flaps(self.with, self.by.0)
+    }
+}
+
+#[derive(Debug)]
+struct Router {
+    spec: Flap,
+    spells: Spells,
+}
+
+impl Node for Router {
+    fn pass(&mut self, packet: &Packet, _way: Way, passing: &mut Passing<'_>) -> Pass {
+        if !self.spells.is_bad(passing.now, passing.random) {
+            return Pass::On;
+        }
+        passing.counters.rejected += 1;
+        Pass::Answered(refusal(self.spec.with, packet.to, self.spec.by.0, TTL))
+    }
+
+    fn needs_order(&self) -> bool {
+        true
+    }
+}
+
+/// Of a router's answer, a few hops away.
+const TTL: u8 = 61;

@@ -1,0 +1,102 @@
+//! A world as its file describes it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::WorldError;
+use crate::host::HostSpec;
+use crate::machine::MachineSpec;
+use crate::node::NodeSpec;
+use crate::text::{Ports, Range};
+use crate::world::World;
+
+/// The description of a world: what is there, what is before it, and what is to be scanned.
+///
+/// The files in `worlds/` show every key at work; an unknown key is an error.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldSpec {
+    /// One sentence: what this world puts to the test.
+    pub about: String,
+    pub(crate) targets: Vec<TargetSpec>,
+    pub(crate) ports: Ports,
+    /// The nodes between us and every host, from us outwards.
+    #[serde(default)]
+    pub(crate) path: Vec<NodeSpec>,
+    pub(crate) hosts: Vec<HostSpec>,
+    #[serde(default)]
+    pub(crate) machine: MachineSpec,
+}
+
+/// What to scan.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetSpec {
+    pub(crate) addresses: Range,
+    /// As if the user had written each address by itself.
+    #[serde(default)]
+    pub(crate) named: bool,
+}
+
+impl WorldSpec {
+    /// Reads a world's file.
+    pub fn load(path: &Path) -> Result<WorldSpec, WorldError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| WorldError::Read { path: path.to_owned(), source })?;
+        WorldSpec::parse(&text).map_err(|error| error.of(path))
+    }
+
+    /// Reads a world's text.
+    pub fn parse(text: &str) -> Result<WorldSpec, WorldError> {
+        let spec: WorldSpec =
+            toml::from_str(text).map_err(|source| WorldError::Parse { path: None, source })?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// The world of this description and `seed`.
+    pub fn build(&self, seed: u64) -> World {
+        World::new(self.clone(), seed)
+    }
+
+    /// What the world is made of, without its names and addresses: two worlds of one fingerprint would
+    /// test the same thing.
+    pub fn fingerprint(&self) -> String {
+        let mut hosts: Vec<_> = self.hosts.iter().map(HostSpec::fingerprint).collect();
+        hosts.sort();
+        format!("path {:?}\nhosts {hosts:#?}\nmachine {:?}", self.path, self.machine)
+    }
+
+    fn check(&self) -> Result<(), WorldError> {
+        if self.about.trim().is_empty() {
+            return Err(WorldError::invalid("`about` says nothing"));
+        }
+        if self.targets.is_empty() || self.hosts.is_empty() {
+            return Err(WorldError::invalid("a world has at least one target and one host"));
+        }
+        let ranges = self.targets.iter().map(|target| &target.addresses);
+        if ranges.clone().map(Range::len).sum::<u128>() > MAX_ADDRESSES {
+            return Err(WorldError::invalid(format!("more than {MAX_ADDRESSES} targets")));
+        }
+        for (index, range) in ranges.clone().enumerate() {
+            if ranges.clone().take(index).any(|other| other.overlaps(range)) {
+                return Err(WorldError::invalid(format!("the targets {range:?} stand there twice")));
+            }
+        }
+        self.machine.check()?;
+        for (index, host) in self.hosts.iter().enumerate() {
+            host.check()?;
+            if self.hosts[..index].iter().any(|other| other.addresses.overlaps(&host.addresses)) {
+                return Err(WorldError::invalid(format!("the hosts {:?} stand there twice", host.addresses)));
+            }
+        }
+        if self.hosts.iter().map(|host| host.addresses.len()).sum::<u128>() > MAX_ADDRESSES {
+            return Err(WorldError::invalid(format!("more than {MAX_ADDRESSES} hosts")));
+        }
+        Ok(())
+    }
+}
+
+/// A world is to be walked through in a blink.
+const MAX_ADDRESSES: u128 = 1 << 17;

@@ -1,0 +1,90 @@
+use std::fmt;
+
+use portolan_model::{Address, Claim, PortState, Reason};
+
+/// What was told of an endpoint.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Told {
+    /// Its state.
+    pub state: PortState,
+    /// Why.
+    pub reason: Reason,
+    /// Who answered, when it was not the target.
+    pub from: Option<Address>,
+}
+
+/// What is true of an endpoint, as somebody without privilege can find out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Truth {
+    /// Whether a host is there at all.
+    pub exists: bool,
+    /// The tellings that are right.
+    pub right: Vec<Told>,
+    /// Tellings that are neither right nor wrong: true when they were observed, and passing.
+    pub passing: Vec<Told>,
+    /// The host, or the way to it, may fall silent and stay so: whoever never heard of it can only tell
+    /// of silence.
+    pub may_fall_silent: bool,
+}
+
+/// What a telling is worth.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Judgement {
+    /// So it is.
+    Right,
+    /// It does not say, or says what passes: `unknown` is never counted wrong.
+    Undecided,
+    /// It is not so.
+    Wrong,
+}
+
+impl Told {
+    /// Silence.
+    pub const SILENCE: Told = Told::new(PortState::Filtered, Reason::NoResponse);
+
+    /// A telling of the target's own.
+    pub const fn new(state: PortState, reason: Reason) -> Self {
+        Told { state, reason, from: None }
+    }
+
+    /// The same, answered by somebody else.
+    #[must_use]
+    pub const fn by(mut self, from: Address) -> Self {
+        self.from = Some(from);
+        self
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.state, self.reason.token())?;
+        match self.from {
+            Some(from) => write!(f, " from {from}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<&Claim> for Told {
+    fn from(claim: &Claim) -> Self {
+        Told { state: claim.state, reason: claim.reason, from: claim.from }
+    }
+}
+
+impl Truth {
+    /// Whether a careful observer finds it open.
+    pub fn is_open(&self) -> bool {
+        self.right.first().is_some_and(|told| told.state == PortState::Open)
+    }
+
+    /// What `told` is worth.
+    pub fn judge(&self, told: Told) -> Judgement {
+        if self.right.contains(&told) {
+            return Judgement::Right;
+        }
+        if told.state == PortState::Unknown || self.passing.contains(&told) {
+            return Judgement::Undecided;
+        }
+        Judgement::Wrong
+    }
+}

@@ -1,0 +1,226 @@
+use std::collections::HashMap;
+
+use portolan_model::{Address, AddressRange, Endpoint, PortSet, PortState, Reason};
+
+use crate::host::{Answer, HostSpec, Presence};
+use crate::node::{Effect, NodeSpec};
+use crate::reject::Reject;
+use crate::sockets::SimSockets;
+use crate::spec::WorldSpec;
+use crate::truth::{Judgement, Told, Truth};
+
+/// A world: the truth about every endpoint, as a pure function of a seed.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(crate) spec: WorldSpec,
+    seed: u64,
+    hosts: Vec<Host>,
+    by_address: HashMap<Address, u32>,
+}
+
+/// What to scan.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// From where to where.
+    pub range: AddressRange,
+    /// As if the user had written each address by itself.
+    pub named: bool,
+}
+
+/// A host of the world: which description it follows, and which ports the seed chose on it.
+#[derive(Clone, Debug)]
+struct Host {
+    group: u16,
+    chosen: Box<[(u16, u8)]>,
+}
+
+impl World {
+    pub(crate) fn new(spec: WorldSpec, seed: u64) -> Self {
+        let mut world = World { spec, seed, hosts: Vec::new(), by_address: HashMap::new() };
+        for (group, spec) in (0u16..).zip(&world.spec.hosts) {
+            for address in spec.addresses.iter() {
+                let chosen = spec.choose(seed, address, &world.spec.ports.0);
+                // The number of hosts was bounded when the world was read.
+                let number = u32::try_from(world.hosts.len()).unwrap_or(u32::MAX);
+                world.by_address.insert(address, number);
+                world.hosts.push(Host { group, chosen });
+            }
+        }
+        world
+    }
+
+    /// The door to this world.
+    pub fn sockets(self) -> SimSockets {
+        SimSockets::new(self)
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What to scan.
+    pub fn targets(&self) -> impl Iterator<Item = Target> + '_ {
+        self.spec.targets.iter().map(|target| Target { range: target.addresses.0, named: target.named })
+    }
+
+    /// Which ports of each target.
+    pub fn ports(&self) -> &PortSet {
+        &self.spec.ports.0
+    }
+
+    /// Everything that is to be scanned.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
+        let addresses = self.spec.targets.iter().flat_map(|target| target.addresses.iter());
+        addresses.flat_map(|address| self.ports().iter().map(move |port| Endpoint::tcp(address, port)))
+    }
+
+    /// Everything of that which a careful scan finds open.
+    pub fn open(&self) -> impl Iterator<Item = Endpoint> + '_ {
+        self.endpoints().filter(|endpoint| self.truth(*endpoint).is_open())
+    }
+
+    /// What `told` of `endpoint` is worth. [`SimSockets::judge`] also knows what could be heard.
+    pub fn judge(&self, endpoint: Endpoint, told: Told) -> Judgement {
+        self.truth(endpoint).judge(told)
+    }
+
+    /// What is true of `endpoint`.
+    pub fn truth(&self, endpoint: Endpoint) -> Truth {
+        let host = self.host(endpoint.address);
+        let spec = host.map(|host| self.group(host));
+        let presence = spec.map_or(Presence::Absent, |spec| spec.presence);
+        let mut truth =
+            Truth { exists: matches!(presence, Presence::Present | Presence::Silent), ..Truth::default() };
+        if let Some(reason) = self.local_fault(endpoint, presence) {
+            truth.right.push(Told::new(PortState::Unknown, reason));
+            return truth;
+        }
+        let own = spec.map_or(&[][..], |spec| &spec.path);
+        match on_the_way(endpoint, self.spec.path.iter().chain(own), &mut truth) {
+            Way::Stopped => {}
+            Way::Free { icmp_limited } => match (host, spec) {
+                (Some(host), Some(spec)) => self.host_truth(endpoint, (host, spec), icmp_limited, &mut truth),
+                _ => truth.right.push(Told::SILENCE),
+            },
+        }
+        truth
+    }
+
+    /// The number of the host at `address`.
+    pub(crate) fn host(&self, address: Address) -> Option<u32> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// How many hosts.
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// The description that a host follows …
+    pub(crate) fn group(&self, host: u32) -> &HostSpec {
+        &self.spec.hosts[usize::from(self.group_number(host))]
+    }
+
+    /// … and its number.
+    pub(crate) fn group_number(&self, host: u32) -> u16 {
+        self.hosts[host as usize].group
+    }
+
+    /// What a port of a host does.
+    pub(crate) fn answer(&self, host: u32, to: Endpoint) -> Answer {
+        self.group(host).answer(self.seed, to, &self.hosts[host as usize].chosen)
+    }
+
+    fn local_fault(&self, endpoint: Endpoint, presence: Presence) -> Option<Reason> {
+        let machine = &self.spec.machine;
+        if machine.has_no_route(endpoint.address) {
+            return Some(Reason::LocalNoRoute);
+        }
+        if machine.firewall.0.contains(endpoint.port) {
+            return Some(Reason::LocalFirewall);
+        }
+        if machine.has_no_gateway(endpoint.address) {
+            return Some(Reason::LocalNoNeighbour);
+        }
+        matches!(presence, Presence::NoNeighbour).then_some(Reason::NoNeighbour)
+    }
+
+    fn host_truth(
+        &self,
+        to: Endpoint,
+        (host, spec): (u32, &HostSpec),
+        icmp_limited: bool,
+        truth: &mut Truth,
+    ) {
+        const OPEN: Told = Told::new(PortState::Open, Reason::SynAck);
+        const CLOSED: Told = Told::new(PortState::Closed, Reason::ConnRefused);
+        match spec.presence {
+            Presence::Present => {}
+            Presence::Unreachable { by, .. } => {
+                return refused(Reject::HostUnreach, (to, by.0), icmp_limited, truth);
+            }
+            Presence::Silent | Presence::Absent | Presence::NoNeighbour => {
+                return truth.right.push(Told::SILENCE);
+            }
+        }
+        match self.answer(host, to) {
+            Answer::Open => truth.right.push(OPEN),
+            Answer::Busy(_) => truth.right.extend([OPEN, Told::SILENCE]),
+            Answer::Closed => truth.right.push(CLOSED),
+            Answer::Drop => truth.right.push(Told::SILENCE),
+            Answer::Split => truth.right.extend([OPEN, CLOSED]),
+            Answer::Reject { with, by, .. } => {
+                let by = by.map_or(to.address, |by| by.0);
+                refused(with, (to, by), icmp_limited, truth);
+            }
+        }
+        if spec.turns_open_after.is_some() {
+            truth.right.push(OPEN);
+        }
+        truth.may_fall_silent |= spec.dies_after.is_some() || spec.ban.is_some();
+    }
+}
+
+/// How the way to a host ends.
+enum Way {
+    Free { icmp_limited: bool },
+    Stopped,
+}
+
+/// What the nodes on the way do to the truth about `to`.
+fn on_the_way<'a>(to: Endpoint, path: impl Iterator<Item = &'a NodeSpec>, truth: &mut Truth) -> Way {
+    let mut icmp_limited = false;
+    for node in path {
+        match node.describe().effect(to) {
+            Effect::None => {}
+            Effect::LimitsIcmp => icmp_limited = true,
+            Effect::FallsSilent => truth.may_fall_silent = true,
+            Effect::Flaps(with, by) => {
+                let (state, reason) = with.verdict(to.address);
+                truth.passing.push(Told::new(state, reason).by(by));
+            }
+            Effect::Drops => {
+                truth.right.push(Told::SILENCE);
+                return Way::Stopped;
+            }
+            Effect::Refuses(with, by) => {
+                refused(with, (to, by), icmp_limited, truth);
+                return Way::Stopped;
+            }
+        }
+    }
+    Way::Free { icmp_limited }
+}
+
+/// `to` is refused by `by`.
+fn refused(with: Reject, (to, by): (Endpoint, Address), icmp_limited: bool, truth: &mut Truth) {
+    let (state, reason) = with.verdict(to.address);
+    let told = Told::new(state, reason);
+    // A reset comes in the target's name, whoever sent it.
+    let is_its_own = by == to.address || with == Reject::Reset;
+    truth.right.push(if is_its_own { told } else { told.by(by) });
+    if icmp_limited && with != Reject::Reset {
+        truth.right.push(Told::SILENCE);
+    }
+}

@@ -1,0 +1,38 @@
+//! The simulated door holds the contract that it helps to check.
+
+use portolan_model::{Endpoint, PortState};
+use portolan_sim::conformance::sockets_conform;
+use portolan_sim::{WorldSpec, all_worlds};
+
+#[test]
+fn the_simulated_door_conforms() {
+    let spec = WorldSpec::parse(
+        r#"
+        about = "a host to knock at"
+        ports = "1-10"
+        targets = [{ addresses = "192.0.2.1", named = true }]
+        path = [{ node = "delay", ms = 10 }, { node = "jitter", ms = 5 }]
+        hosts = [{ addresses = "192.0.2.1", rules = [{ answer = "open", ports = "2" }] }]
+        "#,
+    )
+    .unwrap();
+    let to = |port| Endpoint::tcp(std::net::Ipv4Addr::new(192, 0, 2, 1).into(), port);
+    sockets_conform(|| spec.build(3).sockets(), to(2), to(1));
+}
+
+#[test]
+fn it_conforms_in_worlds_without_forgers_and_copies() {
+    for (name, spec) in all_worlds().unwrap() {
+        if !["clean", "clean-loopback", "jitter", "local-one-socket", "v6-clean", "sweep"].contains(&&*name) {
+            continue;
+        }
+        let world = spec.build(5);
+        let state = |wanted: PortState| {
+            world
+                .endpoints()
+                .find(|to| world.truth(*to).right.iter().any(|told| told.state == wanted))
+                .unwrap()
+        };
+        sockets_conform(|| spec.build(5).sockets(), state(PortState::Open), state(PortState::Closed));
+    }
+}
