@@ -1,0 +1,13 @@
+use std::io;
+
+/// What can go wrong before the first packet. Later, nothing is an error: it is an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// The descriptor that all waiting is done with.
+    #[error("create epoll: {0}")]
+    CreateEpoll(io::Error),
+    /// Without them, a neighbour that does not answer cannot be told from a firewall that does.
+    #[error("list the addresses of this machine's interfaces: {0}")]
+    ListInterfaces(io::Error),
+}
