@@ -1,0 +1,170 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use portolan_model::sockets::{ProbeId, Request};
+use portolan_model::{Claim, Endpoint, Evidence};
+use portolan_model::{Fact, Group, HostReport, Instant, Method, Verdict, Warning};
+
+use crate::engine::Guards;
+use crate::flight::{Attempt, Flight};
+use crate::pacer::Pacer;
+use crate::plan::Plan;
+use crate::rtt::Rtt;
+use crate::settled::Settled;
+use crate::tally::Tally;
+use crate::window::Window;
+
+/// What both strategies share: the plan, the attempts on their way, what bounds them, and what is to be told.
+pub(crate) struct Core {
+    pub(crate) plan: Plan,
+    pub(crate) guards: Guards,
+    pub(crate) flight: Flight,
+    pub(crate) window: Window,
+    pub(crate) pacer: Pacer,
+    /// Round trips over all hosts.
+    pub(crate) rtt: Rtt,
+    pub(crate) tally: Tally,
+    pub(crate) stopping: bool,
+    out: VecDeque<Settled>,
+    abandoned: VecDeque<ProbeId>,
+}
+
+impl Core {
+    pub(crate) fn new(plan: Plan, sockets: usize, guards: Guards) -> Self {
+        let timing = plan.timing();
+        Core {
+            flight: Flight::new(plan.seed(), guards.cookie),
+            window: Window::new(timing.window, timing.ceiling.min(sockets)),
+            pacer: Pacer::new(plan.max_rate()),
+            rtt: Rtt::default(),
+            tally: Tally::default(),
+            stopping: false,
+            out: VecDeque::new(),
+            abandoned: VecDeque::new(),
+            plan,
+            guards,
+        }
+    }
+
+    /// Sends an attempt on its way.
+    pub(crate) fn launch(&mut self, attempt: Attempt, patience: Duration, now: Instant) -> Request {
+        self.tally.packets += 1;
+        if attempt.number > 1 && !attempt.canary {
+            self.tally.retries += 1;
+        }
+        // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
+        for _ in 0..=patience.as_secs() {
+            self.pacer.sent(now);
+        }
+        let probe = self.flight.launch(attempt, now + patience);
+        Request::Connect { probe, to: attempt.endpoint }
+    }
+
+    /// Answers get lost: from now on at most `rate` probes a second.
+    pub(crate) fn slow_down(&mut self, rate: u64) {
+        let rate = self.plan.max_rate().map_or(rate, |most| rate.min(most));
+        self.pacer = Pacer::new(Some(rate));
+    }
+
+    /// Gives up every attempt for which `wanted` holds.
+    pub(crate) fn abandon(&mut self, wanted: impl Fn(&Attempt) -> bool) {
+        for probe in self.flight.find(wanted) {
+            self.flight.claim(probe);
+            self.abandoned.push_back(probe);
+        }
+    }
+
+    /// The next attempt whose deadline has passed; the door is told to let go of it.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Attempt> {
+        let (probe, attempt) = self.flight.expire(now)?;
+        self.tally.packets += now.since(attempt.asked).as_secs();
+        self.abandoned.push_back(probe);
+        Some(attempt)
+    }
+
+    /// The next attempt that the door is to let go of.
+    pub(crate) fn next_abandoned(&mut self) -> Option<Request> {
+        self.abandoned.pop_front().map(Request::Abandon)
+    }
+
+    /// The next thing to tell.
+    pub(crate) fn next_settled(&mut self) -> Option<Settled> {
+        self.out.pop_front()
+    }
+
+    /// Whether everything was told and let go.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.out.is_empty() && self.abandoned.is_empty()
+    }
+
+    pub(crate) fn tell_verdict(&mut self, verdict: Verdict) {
+        self.out.push_back(Settled::Verdict(Box::new(verdict)));
+    }
+
+    pub(crate) fn tell_update(&mut self, verdict: Verdict) {
+        self.out.push_back(Settled::Update(Box::new(verdict)));
+    }
+
+    pub(crate) fn tell_group(&mut self, group: Group) {
+        self.out.push_back(Settled::Group(Box::new(group)));
+    }
+
+    pub(crate) fn tell_host(&mut self, report: HostReport) {
+        self.tally.host(&report);
+        self.out.push_back(Settled::Host(Box::new(report)));
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.out.push_back(Settled::Warning(Box::new(warning)));
+    }
+}
+
+/// A verdict that rests on the answer to one attempt.
+pub(crate) fn answered(
+    attempt: &Attempt,
+    claim: Claim,
+    tries: u8,
+    sent: Instant,
+    at: Instant,
+    fact: Fact,
+) -> Verdict {
+    let evidence = Evidence::new(sent, Fact::Asked { attempt: attempt.number }).and(at, fact);
+    let verdict = Verdict::new(attempt.endpoint, claim, Method::Connect, tries, evidence);
+    match fact {
+        Fact::Local(_) => verdict,
+        _ => verdict.with_rtt(at.since(sent)),
+    }
+}
+
+/// A verdict that rests on silence.
+pub(crate) fn unanswered(
+    endpoint: Endpoint,
+    claim: Claim,
+    asked: (u8, Instant, Instant),
+    witness: Option<(u16, Instant)>,
+) -> Verdict {
+    let (tries, first, until) = asked;
+    let mut evidence = Evidence::new(until, Fact::Silence { attempts: tries, over: until.since(first) });
+    if let Some((port, at)) = witness {
+        evidence = evidence.and(at, Fact::Witness { port });
+    }
+    Verdict::new(endpoint, claim, Method::Connect, tries, evidence)
+}
+
+/// Whether an answer to this attempt came to its very first packet: the kernel sends its second SYN after one
+/// second, so a first attempt answered later than that had lost one (RFC 6298 section 2.1).
+pub(crate) fn first_packet_answered(number: u8, rtt: Duration, usual: Option<Duration>) -> bool {
+    let slow_path = usual.is_some_and(|usual| usual > Duration::from_millis(600));
+    number == 1 && (slow_path || rtt < Duration::from_millis(950))
+}
+
+/// How long a silent port rests before its next attempt. Losses come in bursts; retries back to back would be
+/// lost together.
+pub(crate) fn gap(tries: u8) -> Duration {
+    Duration::from_millis(match tries {
+        0 | 1 => 50,
+        2 => 200,
+        3 => 500,
+        _ => 1000,
+    })
+}

@@ -1,0 +1,66 @@
+use portolan_model::Finish;
+use portolan_model::sockets::Sockets;
+
+use crate::engine::Engine;
+use crate::settled::Settled;
+
+/// Requests handed to the door at a time: enough to amortise the call, few enough that answers are not
+/// kept waiting.
+const BATCH: usize = 64;
+
+/// Where what is settled goes.
+pub trait Outlet {
+    /// Takes one.
+    fn push(&mut self, settled: Settled);
+
+    /// Whether its readers lag so far behind that the scan should wait for them.
+    fn is_lagging(&self) -> bool {
+        false
+    }
+
+    /// Whether the scan should end: a signal came, or nobody reads any more.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(Settled)> Outlet for F {
+    fn push(&mut self, settled: Settled) {
+        self(settled);
+    }
+}
+
+/// Runs `engine` through `door` until everything is settled: the one loop, the same on the wire and in the
+/// simulator.
+pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Outlet) -> Finish {
+    let (mut inbox, mut outbox) = (Vec::new(), Vec::with_capacity(BATCH));
+    loop {
+        door.receive(&mut inbox);
+        for event in inbox.drain(..) {
+            engine.handle_event(event);
+        }
+        let now = door.now();
+        if outlet.is_stopped() {
+            engine.handle_stop(now);
+        }
+        engine.handle_timeout(now);
+        engine.handle_backlog(outlet.is_lagging());
+        while outbox.len() < BATCH
+            && let Some(request) = engine.poll_probe(now)
+        {
+            outbox.push(request);
+        }
+        let asked = !outbox.is_empty();
+        door.transmit(&mut outbox);
+        while let Some(settled) = engine.poll_verdict() {
+            outlet.push(settled);
+        }
+        if engine.is_done() {
+            return engine.finish(door.now());
+        }
+        // A full batch may have more behind it: look for answers first, and do not wait.
+        if !asked {
+            door.wait_until(engine.poll_timeout(now));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+use std::time::Duration;
+
+use portolan_model::sockets::{Event, Outcome, Request};
+use portolan_model::{Ended, Finish, Instant, Warning};
+
+use crate::core::Core;
+use crate::per_host::PerHost;
+use crate::plan::{Plan, StrategyKind};
+use crate::settled::Settled;
+use crate::sweep::Sweep;
+
+/// How long answers are waited for after a stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What protects the engine from believing too much. All are on; proofs in the atlas switch one off and show
+/// that verdicts become wrong without it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Guards {
+    /// Silence is asked again.
+    pub retry: bool,
+    /// A socket that met itself is discarded.
+    pub self_connect: bool,
+    /// A failure of our own machine is asked again.
+    pub requeue: bool,
+    /// A completion must name an attempt that waits.
+    pub cookie: bool,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Guards { retry: true, self_connect: true, requeue: true, cookie: true }
+    }
+}
+
+/// Decides what to ask next and what the answers mean.
+///
+/// Performs no I/O, reads no clock, cannot fail. Same plan, same seed and same inputs, same outputs.
+pub struct Engine {
+    core: Core,
+    strategy: Strategy,
+    started: Option<Instant>,
+    stop_at: Option<Instant>,
+    backlogged: bool,
+}
+
+enum Strategy {
+    PerHost(PerHost),
+    Sweep(Sweep),
+}
+
+impl Engine {
+    /// An engine for `plan`, on a machine that bears `sockets` connects at a time.
+    pub fn new(plan: Plan, sockets: usize) -> Self {
+        Engine::with_guards(plan, sockets, Guards::default())
+    }
+
+    /// An engine without some of its guards, for proofs only.
+    pub fn with_guards(plan: Plan, sockets: usize, guards: Guards) -> Self {
+        let strategy = match plan.strategy() {
+            StrategyKind::PerHost => Strategy::PerHost(PerHost::new(&plan)),
+            StrategyKind::Sweep => Strategy::Sweep(Sweep::new(&plan)),
+        };
+        let mut core = Core::new(plan, sockets, guards);
+        if core.window.ceiling() < core.plan.timing().window.min(64) {
+            core.warn(Warning::FewSockets { window: core.window.ceiling() });
+        }
+        Engine { core, strategy, started: None, stop_at: None, backlogged: false }
+    }
+
+    /// How many probes may wait at a time.
+    pub fn window(&self) -> usize {
+        self.core.window.ceiling()
+    }
+
+    /// An attempt ended.
+    pub fn handle_event(&mut self, event: Event) {
+        let Some(attempt) = self.core.flight.claim(event.probe) else {
+            self.core.tally.strays += 1;
+            return;
+        };
+        let core = &mut self.core;
+        match event.outcome {
+            Outcome::Local(fault) if core.guards.requeue => {
+                core.tally.local_faults += 1;
+                core.tally.packets = core.tally.packets.saturating_sub(1);
+                match &mut self.strategy {
+                    Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
+                    Strategy::Sweep(strategy) => strategy.local(core, &attempt, fault, &event),
+                }
+            }
+            Outcome::Local(_) | Outcome::TimedOut => self.silence(&attempt, event.at),
+            Outcome::Connected { local }
+                if core.guards.self_connect
+                    && local == attempt.endpoint.address.socket(attempt.endpoint.port) =>
+            {
+                core.tally.self_connects += 1;
+                match &mut self.strategy {
+                    Strategy::PerHost(strategy) => strategy.self_connected(core, &attempt, event.at),
+                    Strategy::Sweep(strategy) => strategy.self_connected(core, &attempt, event.at),
+                }
+            }
+            _ => match &mut self.strategy {
+                Strategy::PerHost(strategy) => strategy.answer(core, &attempt, &event),
+                Strategy::Sweep(strategy) => strategy.answer(core, &attempt, &event),
+            },
+        }
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(attempt) = self.core.expire(now) {
+            self.silence(&attempt, now);
+        }
+        match &mut self.strategy {
+            Strategy::PerHost(strategy) => strategy.wake(now),
+            Strategy::Sweep(_) => {}
+        }
+        if self.stop_at.is_some_and(|stop_at| now >= stop_at || self.core.flight.len() == 0) {
+            self.core.abandon(|_| true);
+            match &mut self.strategy {
+                Strategy::PerHost(strategy) => strategy.give_up(&mut self.core, now),
+                Strategy::Sweep(strategy) => strategy.give_up(&mut self.core, now),
+            }
+            self.stop_at = None;
+        }
+    }
+
+    /// Ask nothing more; what is in flight may still be answered for a second.
+    pub fn handle_stop(&mut self, now: Instant) {
+        if !self.core.stopping {
+            self.core.stopping = true;
+            self.stop_at = Some(now + GRACE);
+        }
+    }
+
+    /// The readers of the verdicts lag behind (or caught up again): while they do, nothing new is asked.
+    pub fn handle_backlog(&mut self, lagging: bool) {
+        self.backlogged = lagging;
+    }
+
+    /// Ask this.
+    pub fn poll_probe(&mut self, now: Instant) -> Option<Request> {
+        if let Some(request) = self.core.next_abandoned() {
+            return Some(request);
+        }
+        if self.core.stopping || self.backlogged || self.core.pacer.wait(now).is_some() {
+            return None;
+        }
+        if !self.core.window.has_room(self.core.flight.len(), now) {
+            return None;
+        }
+        let (attempt, patience) = match &mut self.strategy {
+            Strategy::PerHost(strategy) => strategy.next(&mut self.core, now)?,
+            Strategy::Sweep(strategy) => strategy.next(&mut self.core, now)?,
+        };
+        self.started.get_or_insert(now);
+        Some(self.core.launch(attempt, patience, now))
+    }
+
+    /// A verdict, an update of one, a folded group, a host, a warning.
+    pub fn poll_verdict(&mut self) -> Option<Settled> {
+        self.core.next_settled()
+    }
+
+    /// Wake me then.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let strategy = match &self.strategy {
+            Strategy::PerHost(strategy) => strategy.wake_at(),
+            Strategy::Sweep(strategy) => strategy.wake_at(now),
+        };
+        let strategy = strategy.filter(|at| *at > now);
+        let asking = [strategy, self.core.window.grows_at(), self.core.pacer.wait(now)];
+        let asking = asking.into_iter().filter(|_| !self.core.stopping).flatten();
+        [self.core.flight.deadline(), self.stop_at].into_iter().flatten().chain(asking).min()
+    }
+
+    /// Whether everything is settled and told.
+    pub fn is_done(&self) -> bool {
+        let settled = match &self.strategy {
+            Strategy::PerHost(strategy) => strategy.is_done(),
+            Strategy::Sweep(strategy) => strategy.is_done(),
+        };
+        settled && self.core.is_drained()
+    }
+
+    /// What the scan did.
+    pub fn finish(&self, now: Instant) -> Finish {
+        let tally = &self.core.tally;
+        #[expect(clippy::cast_possible_truncation, reason = "shares need no more than f32")]
+        let (loss, completeness) = (
+            tally.loss() as f32,
+            tally.completeness(self.core.plan.endpoints_of(self.core.plan.shard_hosts())) as f32,
+        );
+        Finish {
+            ended: if self.core.stopping { Ended::Interrupted } else { Ended::Done },
+            elapsed: now.since(self.started.unwrap_or(now)),
+            counts: tally.counts,
+            hosts_up: tally.hosts_up,
+            hosts_down: tally.hosts_down,
+            hosts_silent: tally.hosts_silent,
+            endpoints_unlisted: tally.unlisted,
+            packets: tally.packets,
+            retries: tally.retries,
+            local_faults: tally.local_faults,
+            self_connects: tally.self_connects,
+            strays: tally.strays,
+            loss,
+            completeness,
+            unknown_local: tally.unknown_local,
+        }
+    }
+
+    fn silence(&mut self, attempt: &crate::flight::Attempt, now: Instant) {
+        match &mut self.strategy {
+            Strategy::PerHost(strategy) => strategy.silence(&mut self.core, attempt, now),
+            Strategy::Sweep(strategy) => strategy.silence(&mut self.core, attempt, now),
+        }
+    }
+}

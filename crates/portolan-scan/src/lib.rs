@@ -1,0 +1,35 @@
+//! The engine: decides what to ask next and what the answers mean.
+//!
+//! It performs no I/O, reads no clock, starts no thread and cannot fail. A door
+//! ([`portolan_model::sockets::Sockets`]) carries its requests to a kernel or to a simulated world and
+//! brings completions back; [`drive`] is the loop between the two, written once. Same plan, same seed and
+//! same completions: same requests, same verdicts.
+//!
+//! **Invariant:** nothing in this crate ever sees a file descriptor.
+
+#![forbid(unsafe_code)]
+
+mod core;
+mod drive;
+mod engine;
+mod flight;
+mod heap;
+mod loss;
+mod outcomes;
+mod pacer;
+mod per_host;
+mod permutation;
+mod plan;
+mod rtt;
+mod settled;
+mod sweep;
+mod tally;
+pub mod technique;
+mod window;
+
+pub use drive::{Outlet, drive};
+pub use engine::{Engine, Guards};
+pub use pacer::Pacer;
+pub use permutation::Permutation;
+pub use plan::{Fold, Plan, PlanError, PlanSpec, Shard, StrategyKind, Timing};
+pub use settled::Settled;

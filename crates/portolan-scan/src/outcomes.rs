@@ -1,0 +1,151 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use portolan_model::{
+    Address, AddressRange, Claim, Fact, Group, LocalFault, PortSet, PortState, Reason, RttSummary, Transport,
+    Verdict,
+};
+
+/// How many verdicts of a group keep their whole evidence.
+const SAMPLES: usize = 3;
+/// Codes are a byte; what comes after the last shares it, without its sender.
+const MAX_CODES: usize = 120;
+
+/// Verdicts alike, counted once: each distinct (state, reason, sender) has a small code, and a port keeps
+/// that byte instead of a record.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Outcomes {
+    kinds: Vec<Kind>,
+}
+
+#[derive(Clone, Debug)]
+struct Kind {
+    claim: Claim,
+    rtt: Option<Rtts>,
+    samples: Vec<Verdict>,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Rtts {
+    min: Duration,
+    sum: Duration,
+    max: Duration,
+    count: u32,
+}
+
+impl Outcomes {
+    /// The code (from 1) of this verdict's kind; the verdict itself is kept if it is among the first.
+    pub(crate) fn code(&mut self, verdict: &Verdict) -> u8 {
+        let at = self.place(&verdict.claim);
+        let kind = &mut self.kinds[at];
+        kind.claim.confidence.p_wrong = kind.claim.confidence.p_wrong.max(verdict.claim.confidence.p_wrong);
+        if let Some(rtt) = verdict.rtt {
+            let before = kind.rtt.unwrap_or(Rtts { min: rtt, sum: Duration::ZERO, max: rtt, count: 0 });
+            kind.rtt = Some(Rtts {
+                min: before.min.min(rtt),
+                sum: before.sum + rtt,
+                max: before.max.max(rtt),
+                count: before.count + 1,
+            });
+        }
+        if kind.samples.len() < SAMPLES {
+            kind.samples.push(verdict.clone());
+        }
+        u8::try_from(at + 1).unwrap_or(u8::MAX)
+    }
+
+    /// The state behind a code.
+    pub(crate) fn claim(&self, code: u8) -> Option<&Claim> {
+        self.kinds.get(usize::from(code).checked_sub(1)?).map(|kind| &kind.claim)
+    }
+
+    /// The deciding fact of the first verdict with this code.
+    pub(crate) fn sample_fact(&self, code: u8) -> Option<Fact> {
+        let kind = self.kinds.get(usize::from(code).checked_sub(1)?)?;
+        kind.samples.first()?.evidence().iter().last().map(|observation| observation.fact)
+    }
+
+    /// The fault of our own machine behind a code, if it is one.
+    pub(crate) fn local_fault(&self, code: u8) -> Option<LocalFault> {
+        self.claim(code).filter(|claim| claim.reason.is_local())?;
+        match self.sample_fact(code)? {
+            Fact::Local(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// The group of `ports` on `targets` that all have this code.
+    pub(crate) fn group(&self, code: u8, targets: Vec<AddressRange>, ports: PortSet) -> Option<Group> {
+        let kind = self.kinds.get(usize::from(code).checked_sub(1)?)?;
+        let hosts: u64 = targets.iter().map(range_len).sum();
+        Some(Group {
+            count: hosts * ports.len() as u64,
+            targets,
+            transport: Transport::Tcp,
+            state: kind.claim.state,
+            reason: kind.claim.reason,
+            from: kind.claim.from,
+            confidence: kind.claim.confidence.clone(),
+            ports,
+            rtt: kind.rtt.map(|rtts| RttSummary {
+                min: rtts.min,
+                mean: rtts.sum / rtts.count.max(1),
+                max: rtts.max,
+            }),
+            samples: kind.samples.clone(),
+        })
+    }
+
+    fn place(&mut self, claim: &Claim) -> usize {
+        let key = |claim: &Claim| (claim.state, claim.reason, claim.from);
+        if let Some(at) = self.kinds.iter().position(|kind| key(&kind.claim) == key(claim)) {
+            return at;
+        }
+        let mut claim = claim.clone();
+        if self.kinds.len() >= MAX_CODES {
+            claim.from = None;
+            if let Some(at) = self.kinds.iter().position(|kind| key(&kind.claim) == key(&claim)) {
+                return at;
+            }
+        }
+        self.kinds.push(Kind { claim, rtt: None, samples: Vec::new() });
+        self.kinds.len() - 1
+    }
+}
+
+/// Ports of several hosts by code, merged where hosts are alike.
+#[derive(Default)]
+pub(crate) struct Alike {
+    hosts: BTreeMap<(PortState, Reason, u8, Vec<u16>), Vec<Address>>,
+}
+
+impl Alike {
+    /// `ports` (ascending) of `target` have this code.
+    pub(crate) fn add(&mut self, outcomes: &Outcomes, code: u8, target: Address, ports: Vec<u16>) {
+        if let Some(claim) = outcomes.claim(code) {
+            self.hosts.entry((claim.state, claim.reason, code, ports)).or_default().push(target);
+        }
+    }
+
+    /// The groups, in the order of states and reasons.
+    pub(crate) fn groups(self, outcomes: &Outcomes) -> impl Iterator<Item = Group> + '_ {
+        self.hosts.into_iter().filter_map(|((_, _, code, ports), hosts)| {
+            outcomes.group(code, ranges(hosts), ports.into_iter().collect())
+        })
+    }
+}
+
+/// Sorted addresses as ranges.
+fn ranges(mut addresses: Vec<Address>) -> Vec<AddressRange> {
+    addresses.sort_unstable();
+    let set: portolan_target::AddressSet = addresses.into_iter().collect();
+    set.ranges().collect()
+}
+
+fn range_len(range: &AddressRange) -> u64 {
+    let bits = |address: Address| match address.ip() {
+        std::net::IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        std::net::IpAddr::V6(ip) => ip.to_bits(),
+    };
+    u64::try_from(bits(range.last) - bits(range.first) + 1).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,348 @@
+use std::fmt;
+
+use portolan_model::{Address, PortSet};
+use portolan_target::{AddressSet, Exclusions};
+
+use crate::permutation::{Permutation, mix};
+
+/// More ports a host than this are asked host by host, fewer in a sweep over all hosts.
+const SWEEP_PORTS: usize = 16;
+/// Below so many hosts a sweep gains nothing.
+const SWEEP_HOSTS: u64 = 16;
+/// More addresses than this cannot be ordered, and would take centuries.
+const MAX_HOSTS: u128 = 1 << 48;
+/// Up to so many ports a host are told one by one, as people who asked for few ports expect.
+const FEW_PORTS: usize = 25;
+/// And no more endpoints in all than this.
+const FEW_ENDPOINTS: u128 = 50;
+
+/// Whether ports alike are told as groups.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum Fold {
+    /// As groups when there are many.
+    #[default]
+    Auto,
+    /// Each port alone.
+    Never,
+}
+
+/// A part of a scan: the `index`th (from 1) of `count` parts that are disjoint and together whole.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Shard {
+    /// From 1.
+    pub index: u32,
+    /// At least `index`.
+    pub count: u32,
+}
+
+impl Shard {
+    /// The whole scan.
+    pub const WHOLE: Shard = Shard { index: 1, count: 1 };
+
+    /// How many of `len` positions fall to this shard.
+    pub fn len(self, len: u64) -> u64 {
+        let before = u64::from(self.index - 1);
+        if len <= before { 0 } else { (len - before - 1) / u64::from(self.count) + 1 }
+    }
+
+    /// The position that this shard visits as its `n`th.
+    pub fn position(self, n: u64) -> u64 {
+        n * u64::from(self.count) + u64::from(self.index - 1)
+    }
+}
+
+/// How hard a scan presses, nmap's templates 0 to 5. None of them lowers accuracy.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Timing {
+    /// 0 to 5.
+    pub template: u8,
+    /// Probes that may wait at first.
+    pub window: usize,
+    /// Probes that may ever wait.
+    pub ceiling: usize,
+    /// Probes a second, if the template limits them.
+    pub rate: Option<u64>,
+}
+
+impl Timing {
+    /// The template's numbers; `None` above 5.
+    pub const fn template(template: u8) -> Option<Timing> {
+        let (window, ceiling, rate) = match template {
+            0 => (1, 1, Some(1)),
+            1 => (4, 4, Some(10)),
+            2 => (32, 64, Some(200)),
+            3 | 4 => (256, 4096, None),
+            5 => (512, 4096, None),
+            _ => return None,
+        };
+        Some(Timing { template, window, ceiling, rate })
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing { template: 3, window: 256, ceiling: 4096, rate: None }
+    }
+}
+
+/// Everything a plan is made of.
+#[derive(Clone, Debug, Default)]
+pub struct PlanSpec {
+    /// Hosts and their TCP ports; no host stands in two.
+    pub products: Vec<(AddressSet, PortSet)>,
+    /// Hosts that the user named singly: their silence is told port by port.
+    pub named: AddressSet,
+    /// Never to be asked, whatever else is said.
+    pub excluded: Exclusions,
+    /// Whether ports alike are folded.
+    pub fold: Fold,
+    /// How hard to press.
+    pub timing: Timing,
+    /// A ceiling of the user's own, in probes a second.
+    pub max_rate: Option<u64>,
+    /// Which part of the scan.
+    pub shard: Option<Shard>,
+    /// The seed of every order.
+    pub seed: u64,
+}
+
+/// Why a plan cannot be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// No address is left to ask.
+    NoHosts,
+    /// No port is left to ask.
+    NoPorts,
+    /// More addresses than can be ordered.
+    TooManyHosts(u128),
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanError::NoHosts => write!(f, "no target is left to scan: every one of them is excluded"),
+            PlanError::NoPorts => write!(f, "no port is left to scan"),
+            PlanError::TooManyHosts(n) => write!(f, "{n} addresses are too many for one scan (at most 2^48)"),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// Which of the two strategies a plan is worked by.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum StrategyKind {
+    /// Few ports, many hosts.
+    Sweep,
+    /// Many ports a host.
+    PerHost,
+}
+
+impl StrategyKind {
+    /// The token used in the record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            StrategyKind::Sweep => "sweep",
+            StrategyKind::PerHost => "per-host",
+        }
+    }
+}
+
+/// A validated scan. If you hold one, it can run.
+///
+/// It is a sum of products, hosts × ports. Hosts are numbered over all products, in the order of the
+/// products and of addresses within, so that a number stays valid for as long as the plan does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    products: Vec<Product>,
+    hosts: u64,
+    order: Permutation,
+    pub(crate) spec: PlanSpec,
+    pub(crate) shard: Shard,
+    pub(crate) fold: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Product {
+    first: u64,
+    hosts: AddressSet,
+    ports: PortSet,
+}
+
+impl Plan {
+    /// Validates a scan: exclusions are taken out here, before anything is numbered.
+    pub fn new(spec: PlanSpec) -> Result<Plan, PlanError> {
+        let mut products = Vec::new();
+        let mut hosts: u128 = 0;
+        let mut ports_missing = false;
+        for (set, ports) in &spec.products {
+            let set = spec.excluded.apply(set);
+            if set.is_empty() || ports.is_empty() {
+                ports_missing |= ports.is_empty() && !set.is_empty();
+                continue;
+            }
+            let first = u64::try_from(hosts).map_err(|_| PlanError::TooManyHosts(hosts))?;
+            hosts = hosts.saturating_add(set.len());
+            products.push(Product { first, hosts: set, ports: ports.clone() });
+        }
+        if products.is_empty() {
+            return Err(if ports_missing { PlanError::NoPorts } else { PlanError::NoHosts });
+        }
+        if hosts > MAX_HOSTS {
+            return Err(PlanError::TooManyHosts(hosts));
+        }
+        let hosts = u64::try_from(hosts).map_err(|_| PlanError::TooManyHosts(hosts))?;
+        let order = Permutation::new(hosts, mix(spec.seed));
+        let shard = spec.shard.unwrap_or(Shard::WHOLE);
+        let mut plan = Plan { products, hosts, order, spec, shard, fold: true };
+        plan.fold = plan.spec.fold == Fold::Auto
+            && (plan.most_ports() > FEW_PORTS || plan.endpoints() > FEW_ENDPOINTS);
+        Ok(plan)
+    }
+
+    /// How many hosts, over all shards.
+    pub fn hosts(&self) -> u64 {
+        self.hosts
+    }
+
+    /// How many endpoints, over all shards.
+    pub fn endpoints(&self) -> u128 {
+        self.products
+            .iter()
+            .map(|product| product.hosts.len().saturating_mul(product.ports.len() as u128))
+            .sum()
+    }
+
+    /// How many hosts fall to this plan's shard.
+    pub fn shard_hosts(&self) -> u64 {
+        self.shard.len(self.hosts)
+    }
+
+    /// How many endpoints `hosts` of this plan's hosts have: exact where all have the same ports, else the mean.
+    pub fn endpoints_of(&self, hosts: u64) -> u128 {
+        self.endpoints().saturating_mul(u128::from(hosts)) / u128::from(self.hosts.max(1))
+    }
+
+    /// The `n`th host that this plan's shard visits.
+    pub fn visit(&self, n: u64) -> (Address, usize) {
+        self.host(self.order.index(self.shard.position(n)))
+    }
+
+    /// The ports of a product.
+    pub fn ports(&self, product: usize) -> &PortSet {
+        &self.products[product].ports
+    }
+
+    /// How many products.
+    pub fn products(&self) -> usize {
+        self.products.len()
+    }
+
+    /// The most ports that any host has.
+    pub fn most_ports(&self) -> usize {
+        self.products.iter().map(|product| product.ports.len()).max().unwrap_or(0)
+    }
+
+    /// The ports of the product with the most hosts, for people.
+    pub fn main_ports(&self) -> &PortSet {
+        let main = self.products.iter().max_by_key(|product| product.hosts.len());
+        // A plan has at least one product.
+        &main.unwrap_or(&self.products[0]).ports
+    }
+
+    /// Which strategy works this plan.
+    pub fn strategy(&self) -> StrategyKind {
+        if self.most_ports() <= SWEEP_PORTS && self.hosts > SWEEP_HOSTS {
+            StrategyKind::Sweep
+        } else {
+            StrategyKind::PerHost
+        }
+    }
+
+    /// Whether the user named this host singly.
+    pub fn is_named(&self, address: Address) -> bool {
+        self.spec.named.contains(address)
+    }
+
+    /// The ceiling of the rate, the lower of the template's and the user's.
+    pub fn max_rate(&self) -> Option<u64> {
+        [self.spec.timing.rate, self.spec.max_rate].into_iter().flatten().min()
+    }
+
+    /// How hard it presses.
+    pub fn timing(&self) -> Timing {
+        self.spec.timing
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.spec.seed
+    }
+
+    /// The shard.
+    pub fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    /// A host by its number, with its product.
+    fn host(&self, number: u64) -> (Address, usize) {
+        let product = self.products.partition_point(|product| product.first <= number) - 1;
+        let within = u128::from(number - self.products[product].first);
+        match self.products[product].hosts.nth(within) {
+            Some(address) => (address, product),
+            // Numbers come from the permutation of 0..hosts, so each has an address.
+            None => unreachable!("host {number} of {} has no address", self.hosts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portolan_model::AddressRange;
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+
+    fn set(first: u32, len: u32) -> AddressSet {
+        let address = |n| Address::from(Ipv4Addr::from_bits(n));
+        [AddressRange { first: address(first), last: address(first + len - 1) }].into_iter().collect()
+    }
+
+    fn plan(lens: &[u32], shard: Option<Shard>, seed: u64, excluded: Exclusions) -> Result<Plan, PlanError> {
+        let products =
+            lens.iter().zip(1u32..).map(|(len, n)| (set(n << 24, *len), [80u16, 443].into_iter().collect()));
+        Plan::new(PlanSpec { products: products.collect(), shard, seed, excluded, ..PlanSpec::default() })
+    }
+
+    proptest! {
+        #[test]
+        fn shards_partition(lens in prop::collection::vec(1u32..60, 1..4), count in 1u32..9, seed: u64) {
+            let whole = plan(&lens, None, seed, Exclusions::default()).unwrap();
+            let mut all: Vec<_> = (0..whole.shard_hosts()).map(|n| whole.visit(n)).collect();
+            let mut parts = Vec::new();
+            for index in 1..=count {
+                let part = plan(&lens, Some(Shard { index, count }), seed, Exclusions::default()).unwrap();
+                parts.extend((0..part.shard_hosts()).map(|n| part.visit(n)));
+            }
+            all.sort();
+            parts.sort();
+            prop_assert_eq!(all, parts);
+        }
+
+        #[test]
+        fn excluded_hosts_are_not_numbered(len in 1u32..200, skip in 0u32..100, cut in 1u32..100, seed: u64) {
+            let excluded = Exclusions::new(set((1 << 24) + skip, cut));
+            match plan(&[len], None, seed, excluded.clone()) {
+                Ok(plan) => (0..plan.shard_hosts()).for_each(|n| assert!(!excluded.covers(plan.visit(n).0))),
+                Err(error) => prop_assert!(error == PlanError::NoHosts && skip == 0 && cut >= len),
+            }
+        }
+    }
+
+    #[test]
+    fn few_ports_on_many_hosts_are_a_sweep() {
+        assert_eq!(plan(&[200], None, 0, Exclusions::default()).unwrap().strategy(), StrategyKind::Sweep);
+        assert_eq!(plan(&[2], None, 0, Exclusions::default()).unwrap().strategy(), StrategyKind::PerHost);
+    }
+}

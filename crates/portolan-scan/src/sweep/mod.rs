@@ -1,0 +1,185 @@
+//! Few ports on many hosts: the line of endpoints in blocks, each in a keyed order.
+//!
+//! A block holds a bounded number of endpoints, one byte each; when it ends it is told and forgotten, so
+//! memory does not grow with the scan. Inside a block a round asks everything once; the next round asks what
+//! stayed silent, after a gap; the last asks one witness of each host that both answered and kept silent.
+
+mod block;
+mod settle;
+
+use std::time::Duration;
+
+use portolan_model::sockets::Event;
+use portolan_model::{Fact, Instant, LocalFault};
+
+use crate::core::{Core, answered, first_packet_answered, gap};
+use crate::flight::Attempt;
+use crate::loss::Loss;
+use crate::plan::Plan;
+use crate::technique::tcp_connect::{self, Judgement};
+use block::{Block, Stage};
+
+/// Endpoints of a block.
+const BLOCK: usize = 1 << 16;
+/// Hosts of a sweep are at different distances, and one estimate serves them all: nobody is waited for less
+/// than this in the first round …
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
+/// … nor less than this in later ones, long enough for the kernel's own second SYN, and for it to tell that
+/// nobody on the link has this address.
+const LATER_PATIENCE: Duration = Duration::from_millis(2600);
+/// Self-connects and shortages at one endpoint before it stays unknown.
+const PATIENCE_WITH_US: u8 = 250;
+
+pub(crate) struct Sweep {
+    block: Option<Box<Block>>,
+    visited: u64,
+    to_visit: u64,
+    hosts_a_block: u64,
+    loss: Loss,
+}
+
+impl Sweep {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Sweep {
+            block: None,
+            visited: 0,
+            to_visit: plan.shard_hosts(),
+            hosts_a_block: (BLOCK / plan.most_ports().max(1)).max(1) as u64,
+            loss: Loss::default(),
+        }
+    }
+
+    /// The next attempt and how long to wait for its answer.
+    pub(crate) fn next(&mut self, core: &mut Core, now: Instant) -> Option<(Attempt, Duration)> {
+        loop {
+            if self.block.is_none() {
+                self.open_block(core, now)?;
+            }
+            let block = self.block.as_mut()?;
+            if let Some(attempt) = block.next(now) {
+                let patience = patience(core, &attempt);
+                return Some((attempt, patience));
+            }
+            if block.in_flight > 0 || block.rests_until(now).is_some() {
+                return None;
+            }
+            let rounds = if core.guards.retry { self.loss.tries() } else { 1 };
+            if let Some(rate) = block.slower() {
+                core.slow_down(rate);
+            }
+            match block.advance(rounds, core.guards.retry, now) {
+                Stage::Round(_) | Stage::Witness => {}
+                Stage::Over => self.close_block(core, now),
+            }
+        }
+    }
+
+    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
+        let Some(block) = self.block.as_mut() else { return };
+        block.in_flight -= 1;
+        let rtt = event.at.since(event.sent);
+        if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+            core.rtt.sample(rtt);
+            block.heard(attempt, rtt);
+        }
+        if attempt.canary || block.is_settled(attempt) {
+            return;
+        }
+        let Some(fact) = tcp_connect::fact(&event.outcome) else { return };
+        match tcp_connect::judge(attempt.endpoint, &event.outcome) {
+            Judgement::Silence => {}
+            Judgement::Settled(claim) => {
+                let first = first_packet_answered(attempt.number, rtt, core.rtt.smoothed());
+                self.loss.answered(first);
+                *(if first { &mut core.tally.answers.0 } else { &mut core.tally.answers.1 }) += 1;
+                let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, fact);
+                block.settled(core, attempt, verdict);
+            }
+            Judgement::Provisional(claim) => {
+                let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, fact);
+                block.provisional(attempt, &verdict);
+            }
+        }
+    }
+
+    pub(crate) fn silence(&mut self, core: &mut Core, attempt: &Attempt, _now: Instant) {
+        let _ = core;
+        if let Some(block) = self.block.as_mut() {
+            block.in_flight -= 1;
+            block.silent(attempt);
+        }
+    }
+
+    pub(crate) fn local(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, event: &Event) {
+        let waiting = core.flight.len();
+        let Some(block) = self.block.as_mut() else { return };
+        block.in_flight -= 1;
+        if fault.is_shortage() {
+            core.window.shrink(waiting, fault != LocalFault::NoBuffers);
+            if block.ask_again(attempt, event.at + Duration::from_millis(50), PATIENCE_WITH_US)
+                || attempt.canary
+            {
+                return;
+            }
+        }
+        if let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) {
+            let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, Fact::Local(fault));
+            block.provisional(attempt, &verdict);
+        }
+    }
+
+    pub(crate) fn self_connected(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
+        let Some(block) = self.block.as_mut() else { return };
+        block.in_flight -= 1;
+        if !block.ask_again(attempt, now, PATIENCE_WITH_US) && !attempt.canary {
+            let claim = tcp_connect::self_connected();
+            let verdict = answered(attempt, claim, attempt.number, attempt.asked, now, Fact::SelfConnected);
+            block.settled(core, attempt, verdict);
+        }
+    }
+
+    /// When a rest of the block ends.
+    pub(crate) fn wake_at(&self, now: Instant) -> Option<Instant> {
+        self.block.as_ref().filter(|block| block.in_flight == 0 || block.has_again())?.rests_until(now)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.block.is_none() && self.visited == self.to_visit
+    }
+
+    /// The scan is stopped: what is known is told, the rest is not asked.
+    pub(crate) fn give_up(&mut self, core: &mut Core, now: Instant) {
+        self.close_block(core, now);
+        let rest = core.plan.endpoints_of(self.to_visit - self.visited);
+        core.tally.unlisted += rest;
+        core.tally.unasked += rest;
+        self.visited = self.to_visit;
+    }
+
+    fn open_block(&mut self, core: &Core, now: Instant) -> Option<()> {
+        let hosts = self.hosts_a_block.min(self.to_visit - self.visited);
+        if hosts == 0 {
+            return None;
+        }
+        let hosts_of_block = (self.visited..self.visited + hosts).map(|n| core.plan.visit(n));
+        self.block = Some(Box::new(Block::new(&core.plan, hosts_of_block, self.visited, now)));
+        self.visited += hosts;
+        Some(())
+    }
+
+    fn close_block(&mut self, core: &mut Core, now: Instant) {
+        if let Some(block) = self.block.take() {
+            block.settle(core, &self.loss, now);
+        }
+    }
+}
+
+fn patience(core: &Core, attempt: &Attempt) -> Duration {
+    let least = if attempt.number == 1 && !attempt.canary { FIRST_PATIENCE } else { LATER_PATIENCE };
+    core.rtt.timeout(attempt.number).max(least)
+}
+
+/// The rest before a round, by how many rounds came before.
+fn rest(rounds: u8) -> Duration {
+    gap(rounds)
+}

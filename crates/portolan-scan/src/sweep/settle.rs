@@ -1,0 +1,179 @@
+use std::collections::BTreeMap;
+
+use portolan_model::{
+    Counts, Endpoint, Evidence, Fact, HostReport, HostState, Instant, Method, PortState, Reason, Verdict,
+    Warning,
+};
+
+use super::block::{Block, PROVISIONAL, SweptHost};
+use crate::core::{Core, unanswered};
+use crate::loss::Loss;
+use crate::outcomes::{Alike, Outcomes};
+use crate::technique::tcp_connect::{self, Vouch};
+
+impl Block {
+    /// The block is over: silences are judged, hosts alike are told together.
+    pub(super) fn settle(mut self, core: &mut Core, loss: &Loss, now: Instant) {
+        let mut by_address: Vec<usize> = (0..self.hosts.len()).collect();
+        by_address.sort_unstable_by_key(|at| self.hosts[*at].address);
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        let mut alike = Alike::default();
+        let mut reports = Vec::new();
+        let mut silent_ports = 0.0;
+        for at in by_address {
+            self.judge_host(core, &mut outcomes, at, loss, now);
+            let (report, silent) = self.fold_host(core, &outcomes, &mut alike, at);
+            silent_ports += silent as f64;
+            reports.extend(report);
+        }
+        core.tally.unasked += u128::from(self.not_yet_asked());
+        self.warn_of_faults(core, &outcomes);
+        core.tally.missed += loss.expected_missed(self.rounds).min(silent_ports);
+        for group in alike.groups(&outcomes) {
+            core.tell_group(group);
+        }
+        for report in reports {
+            core.tell_host(report);
+        }
+    }
+
+    fn warn_of_faults(&self, core: &mut Core, outcomes: &Outcomes) {
+        for code in 1..PROVISIONAL {
+            let Some(fault) = outcomes.local_fault(code) else { continue };
+            let count = self.codes.iter().filter(|other| **other == code).count() as u64;
+            if count > 0 {
+                core.warn(Warning::Local { fault, count });
+            }
+        }
+    }
+
+    /// Gives every endpoint of a host its last word.
+    fn judge_host(&mut self, core: &mut Core, outcomes: &mut Outcomes, at: usize, loss: &Loss, now: Instant) {
+        let host = self.hosts[at].clone();
+        for place in at * self.width..(at + 1) * self.width {
+            let Some(endpoint) = self.endpoint(place) else { continue };
+            let code = self.codes[place];
+            if code & PROVISIONAL != 0 {
+                self.codes[place] = self.believe(core, outcomes, &host, (endpoint, code & !PROVISIONAL), now);
+            } else if code == 0 {
+                self.codes[place] = self.last_word(core, outcomes, &host, endpoint, (loss, now));
+            }
+        }
+    }
+
+    /// An answer that came once, or twice alike, and nothing better.
+    fn believe(
+        &self,
+        core: &mut Core,
+        outcomes: &mut Outcomes,
+        host: &SweptHost,
+        (endpoint, code): (Endpoint, u8),
+        now: Instant,
+    ) -> u8 {
+        let Some(claim) = outcomes.claim(code).cloned() else { return 0 };
+        // Nobody there: counted, not listed, unless the user named the host.
+        let absent = matches!(
+            claim.reason,
+            Reason::NoNeighbour
+                | Reason::HostUnreach
+                | Reason::NetUnreach
+                | Reason::NoRoute
+                | Reason::AddrUnreach
+        );
+        if absent && !host.named && !host.heard {
+            core.tally.unlisted += 1;
+            return code | PROVISIONAL;
+        }
+        let fact = outcomes.sample_fact(code).unwrap_or(Fact::Stopped);
+        let verdict = Verdict::new(endpoint, claim, Method::Connect, self.rounds, Evidence::new(now, fact));
+        core.tally.settled(&verdict, 1);
+        if !core.plan.fold {
+            core.tell_verdict(verdict);
+        }
+        code
+    }
+
+    fn last_word(
+        &self,
+        core: &mut Core,
+        outcomes: &mut Outcomes,
+        host: &SweptHost,
+        endpoint: Endpoint,
+        (loss, now): (&Loss, Instant),
+    ) -> u8 {
+        if !host.heard && !host.named {
+            core.tally.unlisted += 1;
+            return 0;
+        }
+        let vouch = match (host.heard, host.vouched) {
+            (false, _) => Vouch::Never,
+            (true, Some(_)) => Vouch::Later,
+            (true, None) => Vouch::Before,
+        };
+        let verdict = if core.stopping && vouch != Vouch::Later {
+            Verdict::new(
+                endpoint,
+                tcp_connect::interrupted(),
+                Method::Connect,
+                0,
+                Evidence::new(now, Fact::Stopped),
+            )
+        } else {
+            // A host never heard got no more than two rounds.
+            let tries = if host.heard { self.rounds } else { self.rounds.min(2) };
+            let claim = tcp_connect::silence(vouch, tries, loss.share());
+            let witness = host
+                .vouched
+                .zip(host.witness)
+                .and_then(|(when, place)| Some((self.endpoint(place as usize)?.port, when)));
+            unanswered(endpoint, claim, (tries, self.opened, self.last_round_end), witness)
+        };
+        let code = outcomes.code(&verdict);
+        core.tally.settled(&verdict, 1);
+        if !core.plan.fold {
+            core.tell_verdict(verdict);
+        }
+        code
+    }
+
+    /// Adds a host's folded ports to those alike, and makes its report if it is listed.
+    fn fold_host(
+        &self,
+        core: &mut Core,
+        outcomes: &Outcomes,
+        alike: &mut Alike,
+        at: usize,
+    ) -> (Option<HostReport>, usize) {
+        let host = &self.hosts[at];
+        let (mut by_code, mut counts, mut silent) = (BTreeMap::<u8, Vec<u16>>::new(), Counts::default(), 0);
+        let mut absent = false;
+        for place in at * self.width..(at + 1) * self.width {
+            let Some(endpoint) = self.endpoint(place) else { continue };
+            let code = self.codes[place];
+            absent |= code & PROVISIONAL != 0;
+            let Some(claim) = outcomes.claim(code) else { continue };
+            counts.add(claim.state, 1);
+            silent += usize::from(claim.reason == Reason::NoResponse);
+            if claim.state != PortState::Open {
+                by_code.entry(code).or_default().push(endpoint.port);
+            }
+        }
+        if core.plan.fold {
+            for (code, ports) in by_code {
+                alike.add(outcomes, code, host.address, ports);
+            }
+        }
+        let state = match (host.heard, absent) {
+            (true, _) => HostState::Up,
+            (false, true) => HostState::Down,
+            (false, false) => HostState::Unknown,
+        };
+        let report =
+            HostReport { target: host.address, state, reason: None, rtt: host.rtt, loss: 0.0, counts };
+        if host.heard || host.named {
+            return (Some(report), silent);
+        }
+        core.tally.host(&report);
+        (None, silent)
+    }
+}

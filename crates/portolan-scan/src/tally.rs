@@ -1,0 +1,56 @@
+use portolan_model::{Counts, HostReport, HostState, Verdict};
+
+/// What a scan did, counted as it goes.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Tally {
+    pub(crate) counts: Counts,
+    pub(crate) hosts_up: u64,
+    pub(crate) hosts_down: u64,
+    pub(crate) hosts_silent: u64,
+    pub(crate) unlisted: u128,
+    pub(crate) packets: u64,
+    pub(crate) retries: u64,
+    pub(crate) local_faults: u64,
+    pub(crate) self_connects: u64,
+    pub(crate) strays: u64,
+    pub(crate) unknown_local: u64,
+    /// Ports that answered, on the first attempt and on a later one, over all hosts.
+    pub(crate) answers: (u64, u64),
+    /// Responsive ports expected to have been missed.
+    pub(crate) missed: f64,
+    /// Endpoints that were planned but never settled before the end.
+    pub(crate) unasked: u128,
+}
+
+impl Tally {
+    /// A host is finished and listed.
+    pub(crate) fn host(&mut self, report: &HostReport) {
+        match report.state {
+            HostState::Up => self.hosts_up += 1,
+            HostState::Down => self.hosts_down += 1,
+            HostState::Unknown => self.hosts_silent += 1,
+        }
+    }
+
+    /// `n` endpoints are settled as this verdict is.
+    pub(crate) fn settled(&mut self, verdict: &Verdict, n: u64) {
+        self.counts.add(verdict.state(), n);
+        if verdict.reason().is_local() {
+            self.unknown_local += n;
+        }
+    }
+
+    /// The share of round trips lost, over all hosts.
+    pub(crate) fn loss(&self) -> f64 {
+        let (first, later) = self.answers;
+        if first + later == 0 { 0.0 } else { later as f64 / (first + later) as f64 }
+    }
+
+    /// Which share of the responsive ports was seen: what was asked, less what loss is expected to hide.
+    pub(crate) fn completeness(&self, endpoints: u128) -> f64 {
+        let seen = (self.answers.0 + self.answers.1) as f64;
+        let asked = 1.0 - self.unasked.min(endpoints) as f64 / endpoints.max(1) as f64;
+        let answered = if seen + self.missed > 0.0 { seen / (seen + self.missed) } else { 1.0 };
+        asked * answered
+    }
+}

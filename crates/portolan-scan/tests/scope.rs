@@ -1,0 +1,134 @@
+//! Excluded addresses are never asked, and never more probes wait or leave than allowed.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use portolan_model::sockets::{Capacity, Event, Request, Sockets};
+use portolan_model::{Address, AddressRange, Instant, PortSet};
+use portolan_scan::{Engine, Plan, PlanSpec, Settled, Shard, drive};
+use portolan_sim::{SimSockets, WorldSpec};
+use portolan_target::{AddressSet, Exclusions};
+use proptest::prelude::*;
+
+const WORLD: &str = r#"
+about = "A /24 of which the lower half are hosts."
+targets = [{ addresses = "10.0.0.0-10.0.0.255" }]
+ports = "80,443"
+[[hosts]]
+addresses = "10.0.0.0-10.0.0.127"
+rest = "closed"
+rules = [{ answer = "open", share = 0.5 }]
+"#;
+
+/// A door that remembers whom it was asked to connect to, and when.
+struct Watched {
+    door: SimSockets,
+    asked: Vec<(Instant, Address)>,
+    waiting: BTreeSet<u32>,
+    most_waiting: usize,
+}
+
+impl Sockets for Watched {
+    fn now(&self) -> Instant {
+        self.door.now()
+    }
+
+    fn capacity(&self) -> Capacity {
+        self.door.capacity()
+    }
+
+    fn receive(&mut self, inbox: &mut Vec<Event>) {
+        let before = inbox.len();
+        self.door.receive(inbox);
+        for event in &inbox[before..] {
+            self.waiting.remove(&event.probe.slot);
+        }
+    }
+
+    fn transmit(&mut self, outbox: &mut Vec<Request>) {
+        for request in outbox.iter() {
+            match request {
+                Request::Connect { probe, to } => {
+                    self.asked.push((self.door.now(), to.address));
+                    self.waiting.insert(probe.slot);
+                }
+                Request::Abandon(probe) => {
+                    self.waiting.remove(&probe.slot);
+                }
+            }
+            self.most_waiting = self.most_waiting.max(self.waiting.len());
+        }
+        self.door.transmit(outbox);
+    }
+
+    fn wait_until(&mut self, deadline: Option<Instant>) {
+        self.door.wait_until(deadline);
+    }
+}
+
+fn watch(spec: PlanSpec, sockets: usize) -> Watched {
+    let door = WorldSpec::parse(WORLD).unwrap().build(1).sockets();
+    let mut watched = Watched { door, asked: Vec::new(), waiting: BTreeSet::new(), most_waiting: 0 };
+    if let Ok(plan) = Plan::new(spec) {
+        drive(Engine::new(plan, sockets), &mut watched, &mut |_: Settled| {});
+    }
+    watched
+}
+
+fn hosts(first: u8, last: u8) -> AddressSet {
+    let address = |last| Address::from(Ipv4Addr::new(10, 0, 0, last));
+    AddressSet::from(AddressRange { first: address(first), last: address(last) })
+}
+
+fn spec(ports: usize) -> PlanSpec {
+    let ports: PortSet = [80u16, 443].into_iter().chain(1000..2000).take(ports).collect();
+    PlanSpec { products: vec![(hosts(0, 255), ports)], ..PlanSpec::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn excluded_addresses_are_never_asked(cuts in prop::collection::vec((0u8..=255, 0u8..=40), 0..6), many: bool, seed: u64) {
+        let cut = |(first, len): (u8, u8)| hosts(first, first.saturating_add(len));
+        let excluded = cuts.into_iter().map(cut).fold(AddressSet::new(), |all, one| all.union(&one));
+        let spec = PlanSpec { excluded: Exclusions::new(excluded.clone()), seed, ..spec(if many { 20 } else { 2 }) };
+        let watched = watch(spec, 500);
+        let asked: AddressSet = watched.asked.iter().map(|(_, address)| *address).collect();
+        prop_assert!(asked.intersection(&excluded).is_empty());
+        prop_assert_eq!(asked, hosts(0, 255).difference(&excluded));
+    }
+
+    #[test]
+    fn shards_together_ask_what_the_whole_asks(count in 1u32..6, many: bool, seed: u64) {
+        let ports = if many { 20 } else { 2 };
+        let mut parts = AddressSet::new();
+        for index in 1..=count {
+            let asked = watch(PlanSpec { shard: Some(Shard { index, count }), seed, ..spec(ports) }, 500).asked;
+            let part: AddressSet = asked.into_iter().map(|(_, address)| address).collect();
+            prop_assert!(parts.intersection(&part).is_empty());
+            parts = parts.union(&part);
+        }
+        prop_assert_eq!(parts, hosts(0, 255));
+    }
+
+    #[test]
+    fn never_more_sockets_than_the_machine_bears(sockets in 1usize..80, many: bool) {
+        let most = watch(spec(if many { 20 } else { 2 }), sockets).most_waiting;
+        prop_assert!(most <= sockets, "{most} of {sockets}");
+    }
+
+    #[test]
+    fn never_faster_than_asked(rate in 50u64..5000, many: bool) {
+        let asked = watch(PlanSpec { max_rate: Some(rate), ..spec(if many { 20 } else { 2 }) }, 500).asked;
+        let burst = usize::try_from((rate / 100).max(1)).unwrap();
+        for window in asked.windows(burst + 200) {
+            let took = window[window.len() - 1].0.since(window[0].0);
+            // The first burst may leave at once; the rest needs its time, less one batch.
+            prop_assert!(took + Duration::from_millis(1) >= Duration::from_secs(1) * 135 / u32::try_from(rate).unwrap());
+        }
+    }
+}

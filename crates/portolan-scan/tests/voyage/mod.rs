@@ -1,0 +1,58 @@
+//! One scan of one world.
+
+use portolan_model::Finish;
+use portolan_model::sockets::Sockets;
+use portolan_scan::{Engine, Guards, Plan, PlanSpec, Settled, drive};
+use portolan_sim::{Score, Tally, World};
+use portolan_target::AddressSet;
+
+/// What came of it.
+pub(crate) struct Voyage {
+    pub(crate) seed: u64,
+    pub(crate) tally: Tally,
+    pub(crate) finish: Finish,
+    /// Everything that was told, as text.
+    pub(crate) log: String,
+}
+
+impl Voyage {
+    /// Whatever must not happen.
+    pub(crate) fn faults(&self) -> u64 {
+        let tally = &self.tally;
+        tally.wrong + tally.untold + tally.repeated + tally.stray_updates + tally.out_of_scope
+    }
+}
+
+impl Voyage {
+    /// The same, and what should have been decided and was not.
+    pub(crate) fn faults_and_gaps(&self) -> u64 {
+        self.faults() + self.tally.undecided + self.tally.open - self.tally.open_found
+    }
+}
+
+/// Scans `world`.
+pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
+    let plan = plan(&world, seed);
+    let mut door = world.sockets();
+    let engine = Engine::with_guards(plan, door.capacity().sockets, guards);
+    let (mut score, mut log) = (Score::new(), String::new());
+    let finish = drive(engine, &mut door, &mut |settled: Settled| {
+        log.push_str(&format!("{settled:?}\n"));
+        match settled {
+            Settled::Verdict(verdict) => score.verdict(&verdict),
+            Settled::Update(verdict) => score.update(&verdict),
+            Settled::Group(group) => score.group(&group),
+            Settled::Host(_) | Settled::Warning(_) => {}
+        }
+    });
+    log.push_str(&format!("{finish:?}\n"));
+    Voyage { seed, tally: score.tally(&door), finish, log }
+}
+
+/// The plan that a world asks for.
+pub(crate) fn plan(world: &World, seed: u64) -> Plan {
+    let named = world.targets().filter(|target| target.named).map(|target| target.range).collect();
+    let hosts: AddressSet = world.targets().map(|target| target.range).collect();
+    let products = vec![(hosts, world.ports().clone())];
+    Plan::new(PlanSpec { products, named, seed, ..PlanSpec::default() }).expect("every world can be planned")
+}
