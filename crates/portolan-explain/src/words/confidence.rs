@@ -1,0 +1,67 @@
+use portolan_model::{Because, Level, Raise};
+
+use super::terms;
+
+terms! {
+    /// The word for a level of confidence.
+    pub fn level(Level) {
+        Weak: en "weak", fr "faible";
+        Likely: en "likely", fr "probable";
+        Strong: en "strong", fr "solide";
+        Certain: en "certain", fr "certain";
+    }
+}
+
+terms! {
+    /// What speaks for a verdict or against it, in one sentence.
+    pub fn because(Because) {
+        HandshakeCompleted: en "The kernel completed the handshake.",
+            fr "Le noyau a mené la poignée de main à son terme.";
+        NotSelfConnected: en "The socket's own address differs from its peer's.",
+            fr "L'adresse locale du socket diffère de celle du pair.";
+        ErrorQueueEmpty: en "Refused, and no ICMP error was queued: it was a reset (RST).",
+            fr "Refus, sans erreur ICMP en file\u{a0}: c'était une réinitialisation (RST).";
+        IcmpFromTarget: en "The ICMP error came from the target.",
+            fr "L'erreur ICMP vient de la cible.";
+        IcmpFromOther: en "The ICMP error came from another machine.",
+            fr "L'erreur ICMP vient d'une autre machine.";
+        IcmpSenderUnknown: en "The kernel did not say who sent the ICMP error.",
+            fr "Le noyau n'a pas dit qui a envoyé l'erreur ICMP.";
+        RetriesSpaced: en "The attempts were spaced: one short disturbance cannot explain them all.",
+            fr "Les tentatives étaient espacées\u{a0}: une brève perturbation ne les explique pas toutes.";
+        HostAnsweredLater: en "The host answered a later probe, so it could still be heard.",
+            fr "L'hôte a répondu à une sonde ultérieure\u{a0}: on l'entendait donc encore.";
+        HostAnsweredBefore: en "The host answered other ports, but none after this silence.",
+            fr "L'hôte a répondu sur d'autres ports, mais sur aucun après ce silence.";
+        HostNeverAnswered: en "The host never answered anything.",
+            fr "L'hôte n'a jamais répondu.";
+        LossSeen: en "Answers of this host get lost.",
+            fr "Des réponses de cet hôte se perdent.";
+        NoLossSeen: en "No answer of this host was lost.",
+            fr "Aucune réponse de cet hôte ne s'est perdue.";
+        EveryPortOpen: en "Every port asked is open: a box may answer in the host's place.",
+            fr "Tous les ports demandés sont ouverts\u{a0}: un équipement répond peut-être à la place de l'hôte.";
+        NothingSent: en "Nothing left this machine, or nobody could have heard it.",
+            fr "Rien n'a quitté cette machine, ou personne ne pouvait l'entendre.";
+        Stopped: en "The scan was stopped.",
+            fr "Le scan a été arrêté.";
+    }
+}
+
+terms! {
+    /// What would make a verdict surer.
+    pub fn raise(Raise) {
+        Capture: en "Capture rights would show the packets themselves.",
+            fr "Des droits de capture montreraient les paquets eux-mêmes.";
+        ReadBanner: en "Bytes from the service itself would prove it.",
+            fr "Des octets du service lui-même le prouveraient.";
+        Repeat: en "A second scan that agrees.",
+            fr "Un second scan concordant.";
+        Longer: en "A longer wait.",
+            fr "Une attente plus longue.";
+        AnyAnswer: en "Any answer from this host.",
+            fr "Une réponse quelconque de cet hôte.";
+        FixHere: en "A repair on this machine.",
+            fr "Une réparation sur cette machine.";
+    }
+}

@@ -1,0 +1,32 @@
+//! The words, one small file a subject.
+
+mod confidence;
+mod hints;
+mod macros;
+mod numbers;
+mod reasons;
+mod states;
+mod summary;
+mod table;
+mod warnings;
+
+pub use confidence::{because, level, raise};
+pub use hints::{hint, hint_label};
+pub use numbers::{elapsed, number, percent, rtt};
+pub use reasons::{attempts, fault, icmp_details, reason, sent_by};
+pub use states::{state, states};
+pub use summary::{
+    completeness, endpoints_unlisted, host_down, host_not_asked, host_silent, hosts_down, hosts_silent,
+    hosts_up, loss, method, more_hosts, more_names, name_is, not_shown, open_ports, others, packets,
+    stopped_early, unknown_local, up_without_open,
+};
+pub use table::{
+    heading_host, heading_port, heading_reason, heading_rtt, heading_service, heading_state, heading_sure,
+    updated,
+};
+pub use warnings::{more_warnings, warning, warning_label};
+
+use macros::terms;
+
+#[cfg(test)]
+mod tests;

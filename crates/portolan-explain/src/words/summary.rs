@@ -1,0 +1,100 @@
+use crate::msg;
+
+msg! {
+    /// A host was asked by a name.
+    pub fn name_is(name: &str, address: &str) {
+        en: "{name} is {address}",
+        fr: "{name} a l'adresse {address}",
+    }
+    /// Names left out of such a list.
+    pub fn more_names(plural n) {
+        en: one "and {n} more name" other "and {n} more names",
+        fr: one "et {n} autre nom" other "et {n} autres noms",
+    }
+
+    /// What the table folds.
+    pub fn not_shown(list: &str) { en: "not shown: {list}", fr: "non affichés\u{a0}: {list}" }
+    /// Ports of reasons or senders too many to name.
+    pub fn others(plural n) {
+        en: one "{n} other" other "{n} others",
+        fr: one "{n} autre" other "{n} autres",
+    }
+
+    /// Hosts that answered and have no open port among those asked.
+    pub fn up_without_open(list: &str) { en: "up, no open port: {list}.", fr: "actifs, aucun port ouvert\u{a0}: {list}." }
+    /// A host that never answered.
+    pub fn host_silent(host: &str) {
+        en: "{host} never answered: its silence says nothing about its ports.",
+        fr: "{host} n'a jamais répondu\u{a0}: son silence ne dit rien de ses ports.",
+    }
+    /// A host that is not there; `why` is empty, or the reason's token in brackets after a space.
+    pub fn host_down(host: &str, why: &str) {
+        en: "{host} could not be reached{why}.",
+        fr: "{host} n'a pas pu être joint{why}.",
+    }
+    /// A host that this machine could not ask, and the reason's sentence.
+    pub fn host_not_asked(host: &str, reason: &str) {
+        en: "{host} could not be asked. {reason}",
+        fr: "{host} n'a pas pu être interrogé. {reason}",
+    }
+    /// Hosts left out of such a list.
+    pub fn more_hosts(plural n) {
+        en: one "The same holds for {n} more host." other "The same holds for {n} more hosts.",
+        fr: one "Il en va de même pour {n} autre hôte." other "Il en va de même pour {n} autres hôtes.",
+    }
+
+    /// Hosts that answered.
+    pub fn hosts_up(plural n) {
+        en: one "{n} host up" other "{n} hosts up",
+        fr: one "{n} hôte actif" other "{n} hôtes actifs",
+    }
+    /// Hosts that are not there.
+    pub fn hosts_down(plural n) {
+        en: one "{n} down" other "{n} down",
+        fr: one "{n} injoignable" other "{n} injoignables",
+    }
+    /// Hosts that never answered.
+    pub fn hosts_silent(plural n) {
+        en: one "{n} silent" other "{n} silent",
+        fr: one "{n} silencieux" other "{n} silencieux",
+    }
+    /// Open ports.
+    pub fn open_ports(plural n) {
+        en: one "{n} open" other "{n} open",
+        fr: one "{n} ouvert" other "{n} ouverts",
+    }
+    /// Probes sent.
+    pub fn packets(plural n) {
+        en: one "{n} packet" other "{n} packets",
+        fr: one "{n} paquet" other "{n} paquets",
+    }
+    /// Round trips lost.
+    pub fn loss(percent: &str) { en: "{percent} lost", fr: "{percent} de pertes" }
+    /// How ports were asked.
+    pub fn method(name: &str) { en: "Method: {name}.", fr: "Méthode\u{a0}: {name}." }
+
+    /// Endpoints that are listed nowhere.
+    pub fn endpoints_unlisted(plural n) {
+        en: one "{n} port of hosts that were silent or not reached is not listed."
+            other "{n} ports of hosts that were silent or not reached are not listed.",
+        fr: one "{n} port d'hôtes silencieux ou non atteints n'est pas listé."
+            other "{n} ports d'hôtes silencieux ou non atteints ne sont pas listés.",
+    }
+    /// The expected share of the responsive ports that were seen.
+    pub fn completeness(percent: &str) {
+        en: "About {percent} of the ports that answer were seen.",
+        fr: "Environ {percent} des ports qui répondent ont été vus.",
+    }
+    /// Ports that this machine could not ask.
+    pub fn unknown_local(plural n) {
+        en: one "{n} port stays unknown: this machine could not ask it."
+            other "{n} ports stay unknown: this machine could not ask them.",
+        fr: one "{n} port reste inconnu\u{a0}: cette machine n'a pas pu l'interroger."
+            other "{n} ports restent inconnus\u{a0}: cette machine n'a pas pu les interroger.",
+    }
+    /// The scan was interrupted.
+    pub fn stopped_early() {
+        en: "Stopped early: these results are partial.",
+        fr: "Arrêt anticipé\u{a0}: ces résultats sont partiels.",
+    }
+}

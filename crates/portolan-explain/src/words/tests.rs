@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use portolan_model::{Address, Because, LocalFault, PortState, Raise, Reason, Untrusted, Warning};
+
+use crate::{
+    Lang, because, completeness, elapsed, fault, hint, host_silent, method, not_shown, raise, reason, states,
+    unknown_local, warning,
+};
+
+#[test]
+fn each_language_has_its_own_words() {
+    let (english, french) = (everything(Lang::En), everything(Lang::Fr));
+    assert_eq!(english.len(), french.len());
+    for (en, fr) in english.iter().zip(&french) {
+        assert_ne!(en, fr);
+        assert!(!en.is_empty() && !fr.is_empty());
+    }
+}
+
+#[test]
+fn english_is_written_in_ascii() {
+    for text in everything(Lang::En) {
+        assert!(text.is_ascii(), "{text}");
+    }
+}
+
+#[test]
+fn french_sets_its_double_marks_apart() {
+    for text in everything(Lang::Fr) {
+        let characters: Vec<char> = text.chars().collect();
+        for (index, mark) in characters.iter().enumerate() {
+            let ends = characters.get(index + 1).is_none_or(|next| *next == ' ');
+            let before = index.checked_sub(1).and_then(|before| characters.get(before));
+            // Code gets no no-break space: `ip route; ip -6 route`.
+            if ":;!?»".contains(*mark) && ends && !text.contains("ip route; ip") {
+                assert_eq!(before, Some(&'\u{a0}'), "{text}");
+            }
+            if *mark == '«' {
+                assert_eq!(characters.get(index + 1), Some(&'\u{a0}'), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sentences_end_and_tell_no_tales() {
+    for lang in [Lang::En, Lang::Fr] {
+        let reasons = Reason::ALL.iter().map(|row| reason(lang, *row));
+        let because = Because::ALL.iter().map(|row| because(lang, *row));
+        for text in reasons.chain(because).chain(Raise::ALL.iter().map(|row| raise(lang, *row))) {
+            assert!(text.ends_with('.'), "{text}");
+            for word in ["stealth", "hidden", "alive", "attack", "secure"] {
+                assert!(!text.to_lowercase().contains(word), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn french_counts_none_as_one() {
+    assert_eq!(states(Lang::Fr, PortState::Closed, 0), "fermé");
+    assert_eq!(states(Lang::Fr, PortState::Closed, 2), "fermés");
+    assert_eq!(unknown_local(Lang::En, 0u8), "0 ports stay unknown: this machine could not ask them.");
+}
+
+#[test]
+fn a_stranger_cannot_write_the_warning() {
+    let warned = Warning::Unresolved { name: Untrusted::from("a\r\nwarning: \x1b[2J\u{202e}") };
+    assert_eq!(
+        warning(Lang::En, &warned),
+        r"a\x0d\x0awarning: \x1b[2J\xe2\x80\xae has no address that can be asked; it is left out"
+    );
+    let endless = Warning::Unresolved { name: Untrusted::from("a".repeat(1_000_000)) };
+    assert!(warning(Lang::Fr, &endless).len() < 200);
+}
+
+/// Everything that differs between languages, said once.
+fn everything(lang: Lang) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    all.extend(Reason::ALL.iter().map(|row| reason(lang, *row).to_owned()));
+    all.extend(Because::ALL.iter().map(|row| because(lang, *row).to_owned()));
+    all.extend(Raise::ALL.iter().map(|row| raise(lang, *row).to_owned()));
+    all.extend(faults().map(|row| fault(lang, row)));
+    for row in warnings() {
+        all.push(warning(lang, &row));
+        all.extend(hint(lang, &row).map(str::to_owned));
+    }
+    all.push(not_shown(lang, "x"));
+    all.push(host_silent(lang, "x"));
+    all.push(method(lang, "x"));
+    all.push(completeness(lang, "x"));
+    all.push(elapsed(lang, Duration::from_millis(420)));
+    all
+}
+
+fn faults() -> impl Iterator<Item = LocalFault> {
+    [
+        LocalFault::Firewall,
+        LocalFault::NoRoute,
+        LocalFault::NoNeighbour { on_link: true },
+        LocalFault::NoNeighbour { on_link: false },
+        LocalFault::Permission,
+        LocalFault::NoPorts,
+        LocalFault::NoDescriptors,
+        LocalFault::NoBuffers,
+        LocalFault::Other(5),
+    ]
+    .into_iter()
+}
+
+fn warnings() -> Vec<Warning> {
+    let target = Address::from(std::net::Ipv4Addr::LOCALHOST);
+    let mut all = vec![
+        Warning::Unresolved { name: Untrusted::from("name") },
+        Warning::Excluded { target: Untrusted::from("name") },
+        Warning::OneOfMany { name: Untrusted::from("name"), taken: target, count: 2 },
+        Warning::PortsIgnored { proto: "udp", count: 3 },
+        Warning::HostWentDown { target, count: 1 },
+        Warning::EveryPortOpen { target, count: 1000 },
+        Warning::Loss { target, share: 0.042 },
+        Warning::FewSockets { window: 60 },
+    ];
+    all.extend(faults().map(|fault| Warning::Local { fault, count: 12 }));
+    all
+}
