@@ -1,0 +1,90 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use portolan_explain::{Lang, msg};
+use portolan_model::Sink;
+
+use crate::names::{Names, ServiceName};
+use crate::ndjson::NdjsonSink;
+use crate::plain::PlainSink;
+use crate::text::{TextOptions, TextSink};
+
+/// An output format that a user may ask for.
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The extension of its files, without the dot.
+    pub extension: &'static str,
+    /// What it is, in one line.
+    pub about: fn(Lang) -> &'static str,
+    build: fn(Output, &Context) -> Box<dyn Sink + Send>,
+}
+
+/// What sinks are told beside the events.
+#[derive(Clone)]
+pub struct Context {
+    /// Which address was asked by which name.
+    pub names: Arc<Names>,
+    /// The table of services.
+    pub service: ServiceName,
+    /// How the text looks.
+    pub text: TextOptions,
+    /// Whether NDJSON is flushed line by line.
+    pub flush_lines: bool,
+}
+
+/// Every format, in the order in which help lists them.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "text",
+        extension: "txt",
+        about: about_text,
+        build: |out, context| {
+            Box::new(TextSink::new(out, Arc::clone(&context.names), context.service, context.text.clone()))
+        },
+    },
+    Format {
+        name: "plain",
+        extension: "list",
+        about: about_plain,
+        build: |out, _| Box::new(PlainSink::new(out)),
+    },
+    Format {
+        name: "ndjson",
+        extension: "ndjson",
+        about: about_ndjson,
+        build: |out, context| {
+            let names = Arc::clone(&context.names);
+            Box::new(NdjsonSink::new(out, names, context.service, context.flush_lines))
+        },
+    },
+];
+
+impl Format {
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<&'static Format> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+
+    /// A sink that writes this format into `out`.
+    pub fn sink(&self, out: Box<dyn Write + Send>, context: &Context) -> Box<dyn Sink + Send> {
+        (self.build)(out, context)
+    }
+}
+
+type Output = Box<dyn Write + Send>;
+
+msg! {
+    fn about_text() {
+        en: "a table for people; closed and filtered ports are folded",
+        fr: "un tableau lisible\u{a0}; les ports fermés et filtrés sont regroupés",
+    }
+    fn about_plain() {
+        en: "open ports only, host:port a line",
+        fr: "les ports ouverts seulement, host:port par ligne",
+    }
+    fn about_ndjson() {
+        en: "every event with its evidence, one JSON object a line",
+        fr: "chaque événement avec ses preuves, un objet JSON par ligne",
+    }
+}

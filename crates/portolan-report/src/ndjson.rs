@@ -1,0 +1,84 @@
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use portolan_model::record::{
+    BeginRecord, FinishRecord, HostRecord, PortsRecord, Record, VerdictRecord, WarningRecord,
+};
+use portolan_model::{Begin, Finish, Group, HostReport, Sink, Verdict, Warning};
+
+use crate::names::{Names, ServiceName};
+
+/// NDJSON: one event a line, as `docs/schema/portolan-1.json` describes it.
+///
+/// A line is handed over whole, in one write, so that a reader never sees half an event while the scan
+/// runs. Progress is not an event.
+pub struct NdjsonSink<W> {
+    out: W,
+    names: Arc<Names>,
+    service: ServiceName,
+    flush_lines: bool,
+    line: Vec<u8>,
+}
+
+impl<W: Write> NdjsonSink<W> {
+    /// A sink into `out`; with `flush_lines` each event is flushed at once, as a pipe's reader wants it.
+    pub const fn new(out: W, names: Arc<Names>, service: ServiceName, flush_lines: bool) -> Self {
+        NdjsonSink { out, names, service, flush_lines, line: Vec::new() }
+    }
+
+    /// Gives the writer back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, record)?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)?;
+        if self.flush_lines { self.out.flush() } else { Ok(()) }
+    }
+
+    fn verdict_record(&self, verdict: &Verdict) -> VerdictRecord {
+        let endpoint = verdict.endpoint;
+        let service = (self.service)(endpoint.transport, endpoint.port);
+        VerdictRecord::new(verdict, self.names.get(endpoint.address), service)
+    }
+}
+
+impl<W: Write> Sink for NdjsonSink<W> {
+    fn begin(&mut self, begin: &Begin) -> io::Result<()> {
+        self.write(&Record::Begin(BeginRecord::new(begin)))
+    }
+
+    fn host(&mut self, host: &HostReport) -> io::Result<()> {
+        let record = HostRecord::new(host, self.names.get(host.target));
+        self.write(&Record::Host(record))
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let record = self.verdict_record(verdict);
+        self.write(&Record::Verdict(record))
+    }
+
+    fn ports(&mut self, group: &Group) -> io::Result<()> {
+        let name = group.targets.first().and_then(|range| self.names.get(range.first));
+        let samples = group.samples.iter().map(|sample| self.verdict_record(sample)).collect();
+        let record = PortsRecord::new(group, name, samples);
+        self.write(&Record::Ports(record))
+    }
+
+    fn update(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let record = self.verdict_record(verdict);
+        self.write(&Record::Update(record))
+    }
+
+    fn warning(&mut self, warning: &Warning) -> io::Result<()> {
+        self.write(&Record::Warning(WarningRecord::new(warning)))
+    }
+
+    fn finish(&mut self, finish: &Finish) -> io::Result<()> {
+        self.write(&Record::Finish(FinishRecord::new(finish)))?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use portolan_model::{Address, AddressRange, Endpoint, Finish, Group, PortState, Sink, Verdict};
+
+/// Open ports and nothing else: `host:port` a line, an IPv6 address in brackets, flushed at once.
+///
+/// The host is the address, whatever name it was asked by. A port is told once; what was told is not
+/// taken back.
+pub struct PlainSink<W> {
+    out: W,
+    told: BTreeSet<Endpoint>,
+}
+
+impl<W: Write> PlainSink<W> {
+    /// A sink into `out`.
+    pub const fn new(out: W) -> Self {
+        PlainSink { out, told: BTreeSet::new() }
+    }
+
+    /// Gives the writer back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn tell(&mut self, endpoint: Endpoint) -> io::Result<()> {
+        if !self.told.insert(endpoint) {
+            return Ok(());
+        }
+        self.out.write_all(format!("{}\n", endpoint.host_port()).as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Sink for PlainSink<W> {
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
+        match verdict.state() {
+            PortState::Open => self.tell(verdict.endpoint),
+            _ => Ok(()),
+        }
+    }
+
+    fn ports(&mut self, group: &Group) -> io::Result<()> {
+        if group.state != PortState::Open {
+            return Ok(());
+        }
+        for address in group.targets.iter().flat_map(addresses) {
+            for port in group.ports.iter() {
+                self.tell(Endpoint { address, transport: group.transport, port })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, verdict: &Verdict) -> io::Result<()> {
+        self.verdict(verdict)
+    }
+
+    fn finish(&mut self, _finish: &Finish) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Each address of a range.
+fn addresses(range: &AddressRange) -> Box<dyn Iterator<Item = Address>> {
+    match (range.first.ip(), range.last.ip()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            Box::new((first.to_bits()..=last.to_bits()).map(|bits| Ipv4Addr::from_bits(bits).into()))
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            let zone = range.first.zone();
+            Box::new(
+                (first.to_bits()..=last.to_bits())
+                    .map(move |bits| Address::with_zone(Ipv6Addr::from_bits(bits), zone)),
+            )
+        }
+        // No range mixes families.
+        _ => Box::new(std::iter::empty()),
+    }
+}

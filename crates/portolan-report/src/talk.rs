@@ -1,0 +1,98 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use portolan_explain::{Lang, hint, hint_label, more_warnings, warning, warning_label};
+use portolan_model::{Finish, Group, Sink, Verdict, Warning};
+
+use crate::charset::Charset;
+use crate::paint::{Style, paint};
+
+/// How talk looks.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TalkOptions {
+    /// The language.
+    pub lang: Lang,
+    /// ASCII alone.
+    pub ascii: bool,
+    /// With colours.
+    pub color: bool,
+    /// With a hint below a warning, where one helps.
+    pub hints: bool,
+}
+
+/// What is no result, told to people beside the results: warnings and hints, meant for stderr.
+///
+/// A kind of warning is told ten times, then only counted: a list of a million wrong names must not bury
+/// the rest. A hint is told once.
+pub struct TalkSink<W> {
+    out: W,
+    options: TalkOptions,
+    told: BTreeMap<&'static str, u64>,
+    hinted: BTreeSet<&'static str>,
+}
+
+/// How many warnings of a kind are told.
+const TOLD: u64 = 10;
+
+impl<W: Write> TalkSink<W> {
+    /// A sink into `out`.
+    pub const fn new(out: W, options: TalkOptions) -> Self {
+        TalkSink { out, options, told: BTreeMap::new(), hinted: BTreeSet::new() }
+    }
+
+    /// Gives the writer back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    fn line(&mut self, label: &str, style: Style, text: &str) -> io::Result<()> {
+        let charset = Charset::of(self.options.ascii);
+        let label = paint(&charset.words(label), style, self.options.color);
+        self.out.write_all(format!("{label}{}\n", charset.words(text)).as_bytes())
+    }
+
+    fn hint(&mut self, about: &Warning) -> io::Result<()> {
+        match hint(self.options.lang, about) {
+            Some(text) if self.options.hints && self.hinted.insert(text) => {
+                self.line(hint_label(self.options.lang), Style::Bold, text)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<W: Write> Sink for TalkSink<W> {
+    fn verdict(&mut self, _verdict: &Verdict) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn ports(&mut self, _group: &Group) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn update(&mut self, _verdict: &Verdict) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn warning(&mut self, about: &Warning) -> io::Result<()> {
+        let told = self.told.entry(about.id()).or_default();
+        *told += 1;
+        if *told > TOLD {
+            return Ok(());
+        }
+        let lang = self.options.lang;
+        self.line(warning_label(lang), Style::Yellow, &warning(lang, about))?;
+        self.hint(about)?;
+        self.out.flush()
+    }
+
+    fn finish(&mut self, _finish: &Finish) -> io::Result<()> {
+        let lang = self.options.lang;
+        for (id, told) in std::mem::take(&mut self.told) {
+            if told > TOLD {
+                self.line(warning_label(lang), Style::Yellow, &more_warnings(lang, told - TOLD, id))?;
+            }
+        }
+        self.out.flush()
+    }
+}

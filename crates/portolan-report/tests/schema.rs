@@ -1,0 +1,140 @@
+//! What NDJSON writes is what the published schema says, neither less nor more.
+
+mod canned;
+
+use std::collections::BTreeSet;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use canned::{everything, replay, scan};
+use portolan_model::{Because, Raise, Reason};
+use portolan_report::NdjsonSink;
+use serde_json::{Value, json};
+
+#[test]
+fn every_line_is_valid() {
+    let strict = Validator::new(strict(schema()));
+    for events in [scan(), everything()] {
+        let lines = lines(&events);
+        assert_eq!(lines.len(), events.len());
+        for line in lines {
+            strict.check(&line).unwrap_or_else(|error| panic!("{error}\n{line}"));
+        }
+    }
+}
+
+#[test]
+fn every_field_of_the_schema_is_written_by_some_event() {
+    let mut written = BTreeSet::new();
+    for line in lines(&everything()) {
+        collect_keys(&line, &mut written);
+    }
+    let mut described = BTreeSet::new();
+    for definition in schema()["$defs"].as_object().unwrap().values() {
+        collect_properties(definition, &mut described);
+    }
+    // A rate's ceiling is asked for in no canned scan.
+    written.insert("max_rate".to_owned());
+    assert_eq!(described.difference(&written).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn every_reason_is_listed() {
+    let listed: Vec<String> = serde_json::from_value(schema()["$defs"]["reason"]["enum"].clone()).unwrap();
+    let tokens: Vec<&str> = Reason::ALL.iter().map(|reason| reason.token()).collect();
+    assert_eq!(listed, tokens);
+    assert!(!Because::ALL.is_empty() && !Raise::ALL.is_empty());
+}
+
+#[test]
+fn a_reader_of_this_version_bears_later_ones() {
+    let open = Validator::new(schema());
+    open.check(&json!({ "event": "service", "target": "192.0.2.1", "product": "x" })).unwrap();
+    open.check(&json!({ "event": "invented-later", "anything": [1] })).unwrap();
+    let mut finish = lines(&scan()).pop().unwrap();
+    finish["invented_later"] = json!(1);
+    open.check(&finish).unwrap();
+}
+
+#[test]
+fn the_schema_refuses_what_is_wrong() {
+    let open = Validator::new(schema());
+    let verdict = lines(&scan()).into_iter().find(|line| line["event"] == "verdict").unwrap();
+    open.check(&verdict).unwrap();
+    let spoilt =
+        [("port", json!(70_000)), ("state", json!("ajar")), ("evidence", json!([])), ("rtt_us", json!(null))];
+    for (field, value) in spoilt {
+        let mut line = verdict.clone();
+        line[field] = value;
+        assert!(open.check(&line).is_err(), "{field}");
+    }
+    let mut line = verdict.clone();
+    line.as_object_mut().unwrap().remove("confidence");
+    assert!(open.check(&line).is_err());
+    assert!(open.check(&json!({ "event": "ports" })).is_err());
+    assert!(open.check(&json!({ "target": "192.0.2.1" })).is_err());
+}
+
+struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    fn new(schema: Value) -> Self {
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        compiler.add_resource("urn:portolan:schema:1", schema).expect("a schema");
+        let index = compiler.compile("urn:portolan:schema:1", &mut schemas).expect("a sound schema");
+        Validator { schemas, index }
+    }
+
+    fn check(&self, line: &Value) -> Result<(), String> {
+        self.schemas.validate(line, self.index).map_err(|error| format!("{error:#}"))
+    }
+}
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../../../docs/schema/portolan-1.json")).expect("JSON")
+}
+
+/// The same without the freedom to add fields, so that a field without a description is seen.
+fn strict(mut schema: Value) -> Value {
+    fn close(value: &mut Value) {
+        if let Value::Object(object) = value {
+            if object.get("type") == Some(&json!("object")) && object.contains_key("properties") {
+                object.insert("additionalProperties".to_owned(), json!(false));
+            }
+            object.values_mut().for_each(close);
+        }
+    }
+    close(&mut schema["$defs"]);
+    schema
+}
+
+fn lines(events: &[canned::Event]) -> Vec<Value> {
+    let mut sink = NdjsonSink::new(Vec::new(), canned::names(), canned::SERVICE, false);
+    replay(events, &mut sink).expect("memory does not fail");
+    let text = String::from_utf8(sink.into_inner()).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn collect_keys(value: &Value, keys: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                keys.insert(key.clone());
+                collect_keys(value, keys);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_keys(value, keys)),
+        _ => {}
+    }
+}
+
+fn collect_properties(definition: &Value, keys: &mut BTreeSet<String>) {
+    let properties = definition["properties"].as_object().into_iter().flatten();
+    for (key, value) in properties {
+        keys.insert(key.clone());
+        collect_properties(value, keys);
+    }
+}
