@@ -1,0 +1,275 @@
+//! From clap's matches to [`Args`]: numbers, choices and contradictions are checked here; ports and
+//! targets stay text.
+
+use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use portolan_explain::Lang;
+
+use super::command::TARGETS;
+use super::flags::{FLAGS, Flag, TIMINGS, Takes};
+use super::problem::{About, Problem};
+use super::{Args, Color, Family, Generate, Ports, Source, Stdout};
+
+/// The scan that the line asks for.
+pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
+    let typed = Typed(matches);
+    typed.check_counts()?;
+    let (targets, lists) = sources(&typed)?;
+    let mut exclude_files = Vec::new();
+    typed.all("excludefile").for_each(|path| push_new(&mut exclude_files, Source::of(path)));
+    let (stdout, json_files, text_files) = outputs(&typed)?;
+    let args = Args {
+        targets,
+        lists,
+        exclude: typed.texts("exclude")?,
+        exclude_files,
+        resolve_all: typed.is_set("resolve-all"),
+        assume_up: typed.is_set("no-ping"),
+        family: family(&typed),
+        ports: ports(&typed)?,
+        exclude_ports: typed.texts("exclude-ports")?,
+        timing: timing(&typed)?,
+        max_rate: typed.number("max-rate", 1..=1_000_000_000)?,
+        shard: shard(&typed)?,
+        seed: typed.number("seed", 0..=u64::MAX)?,
+        open: typed.is_set("open"),
+        reason: typed.is_set("reason"),
+        all: typed.is_set("all"),
+        stdout,
+        json_files,
+        text_files,
+        color: color(&typed)?,
+        lang,
+        hints: !typed.is_set("no-hints"),
+    };
+    typed.choice("lang")?;
+    check_stdin(&args)?;
+    // Last, so that a line with another mistake hears of that one.
+    if args.targets.is_empty() && args.lists.is_empty() {
+        return Err(Problem::NoTarget);
+    }
+    Ok(args)
+}
+
+/// What is to be generated, if that was asked for.
+pub(super) fn generate(matches: &ArgMatches) -> Result<Option<Generate>, Problem> {
+    Ok(Typed(matches).choice("generate")?.map(|choice| match choice {
+        0 => Generate::Man,
+        1 => Generate::Bash,
+        2 => Generate::Zsh,
+        _ => Generate::Fish,
+    }))
+}
+
+/// Nothing but the language may stand beside the verb.
+pub(super) fn alone(verb: &'static str, matches: &ArgMatches) -> Result<(), Problem> {
+    let typed = Typed(matches);
+    typed.check_counts()?;
+    typed.choice("lang")?;
+    if let Some(extra) = typed.all(TARGETS).next() {
+        return Err(Problem::VerbAlone { verb, extra: extra.to_owned() });
+    }
+    let given = |flag: &&Flag| match flag.takes {
+        Takes::Nothing => typed.is_set(flag.long),
+        _ => typed.all(flag.long).next().is_some(),
+    };
+    match FLAGS.iter().filter(|flag| flag.long != "lang").find(given) {
+        Some(flag) => Err(Problem::VerbAlone { verb, extra: flag.typed().into() }),
+        None => Ok(()),
+    }
+}
+
+fn sources(typed: &Typed<'_>) -> Result<(Vec<String>, Vec<Source>), Problem> {
+    let mut lists: Vec<Source> = Vec::new();
+    let mut targets = Vec::new();
+    for path in typed.all("includefile") {
+        push_new(&mut lists, Source::of(path));
+    }
+    for word in typed.all(TARGETS) {
+        if word == "-" {
+            push_new(&mut lists, Source::Stdin);
+        } else {
+            let text =
+                word.to_str().ok_or_else(|| Problem::NotText { flag: None, value: word.to_owned() })?;
+            targets.push(text.to_owned());
+        }
+    }
+    Ok((targets, lists))
+}
+
+/// Standard input can be read once: by the targets or by the exclusions.
+fn check_stdin(args: &Args) -> Result<(), Problem> {
+    if args.exclude_files.contains(&Source::Stdin) && args.lists.contains(&Source::Stdin) {
+        return Err(Problem::Exclusive {
+            first: "-".into(),
+            second: "--excludefile -".into(),
+            about: About::Stdin,
+        });
+    }
+    Ok(())
+}
+
+fn family(typed: &Typed<'_>) -> Family {
+    match (typed.is_set("ipv4"), typed.is_set("ipv6")) {
+        (true, false) => Family::V4,
+        (false, true) => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+fn ports(typed: &Typed<'_>) -> Result<Ports, Problem> {
+    let listed = typed.last_text("ports")?.map(Ports::Listed);
+    let fast = typed.is_set("fast").then_some(Ports::Fast);
+    let top =
+        typed.number("top-ports", 1..=65_535)?.and_then(|count| u16::try_from(count).ok()).map(Ports::Top);
+    let mut chosen = [("-p", listed), ("-F", fast), ("--top-ports", top)]
+        .into_iter()
+        .filter_map(|(flag, choice)| Some((flag, choice?)));
+    match (chosen.next(), chosen.next()) {
+        (None, _) => Ok(Ports::Default),
+        (Some((_, choice)), None) => Ok(choice),
+        (Some((first, _)), Some((second, _))) => {
+            Err(Problem::Exclusive { first: first.into(), second: second.into(), about: About::Ports })
+        }
+    }
+}
+
+fn timing(typed: &Typed<'_>) -> Result<u8, Problem> {
+    const NORMAL: u8 = 3;
+    let Some(value) = typed.last_text("timing")? else { return Ok(NORMAL) };
+    (0u8..)
+        .zip(TIMINGS)
+        .find(|(number, name)| name.eq_ignore_ascii_case(&value) || number.to_string() == value)
+        .map(|(number, _)| number)
+        .ok_or_else(|| Problem::Choice { flag: flag("timing"), value })
+}
+
+fn shard(typed: &Typed<'_>) -> Result<Option<(u32, u32)>, Problem> {
+    let Some(value) = typed.last_text("shard")? else { return Ok(None) };
+    let part = value.split_once('/').and_then(|(index, count)| Some((whole(index)?, whole(count)?)));
+    match part.and_then(|(index, count)| Some((u32::try_from(index).ok()?, u32::try_from(count).ok()?))) {
+        Some((index, count)) if (1..=count).contains(&index) => Ok(Some((index, count))),
+        _ => Err(Problem::Shard { value }),
+    }
+}
+
+fn color(typed: &Typed<'_>) -> Result<Color, Problem> {
+    Ok(match typed.choice("color")? {
+        Some(1) => Color::Always,
+        Some(2) => Color::Never,
+        _ => Color::Auto,
+    })
+}
+
+/// What standard output carries, and the files. Two forms on one stream would be neither.
+fn outputs(typed: &Typed<'_>) -> Result<(Stdout, Vec<PathBuf>, Vec<PathBuf>), Problem> {
+    let files = |id| typed.all(id).filter(|path| *path != "-").map(PathBuf::from).collect::<Vec<_>>();
+    let (json_files, text_files) = (files("output-json"), files("output-text"));
+    let mut seen: Vec<&PathBuf> = Vec::new();
+    for path in json_files.iter().chain(&text_files) {
+        if seen.contains(&path) {
+            return Err(Problem::SameFile { path: path.clone().into() });
+        }
+        seen.push(path);
+    }
+    let to_stdout = |id| typed.all(id).any(|path| path == "-");
+    let mut asked = [
+        ("--json", Stdout::Ndjson, typed.is_set("json")),
+        ("-oJ -", Stdout::Ndjson, to_stdout("output-json")),
+        ("-oN -", Stdout::Table, to_stdout("output-text")),
+        ("-q", Stdout::Quiet, typed.is_set("quiet")),
+    ]
+    .into_iter()
+    .filter(|(_, _, asked)| *asked);
+    let Some((first, form, _)) = asked.next() else { return Ok((Stdout::Table, json_files, text_files)) };
+    match asked.find(|(_, other, _)| *other != form) {
+        Some((second, _, _)) => {
+            Err(Problem::Exclusive { first: first.into(), second: second.into(), about: About::Stdout })
+        }
+        None => Ok((form, json_files, text_files)),
+    }
+}
+
+/// clap's matches, read by the table.
+struct Typed<'a>(&'a ArgMatches);
+
+impl<'a> Typed<'a> {
+    fn is_set(&self, id: &str) -> bool {
+        self.0.get_flag(id)
+    }
+
+    fn all(&self, id: &str) -> impl Iterator<Item = &'a OsStr> + use<'a> {
+        self.0.get_many::<OsString>(id).into_iter().flatten().map(OsString::as_os_str)
+    }
+
+    /// Each flag as often as the table allows, and no value empty.
+    fn check_counts(&self) -> Result<(), Problem> {
+        for flag in FLAGS.iter().filter(|flag| flag.takes.value().is_some()) {
+            if self.all(flag.long).any(OsStr::is_empty) {
+                return Err(Problem::Missing { flag });
+            }
+            if matches!(flag.takes, Takes::Once(_)) && self.all(flag.long).nth(1).is_some() {
+                return Err(Problem::Twice { flag });
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(&self, id: &'static str) -> Result<Vec<String>, Problem> {
+        self.all(id).map(|value| text(id, value)).collect()
+    }
+
+    fn last_text(&self, id: &'static str) -> Result<Option<String>, Problem> {
+        self.all(id).last().map(|value| text(id, value)).transpose()
+    }
+
+    fn number(&self, id: &'static str, range: RangeInclusive<u64>) -> Result<Option<u64>, Problem> {
+        let Some(value) = self.last_text(id)? else { return Ok(None) };
+        match whole(&value) {
+            Some(number) if range.contains(&number) => Ok(Some(number)),
+            _ => Err(Problem::Number { flag: flag(id), value, range }),
+        }
+    }
+
+    /// The place of the value among the flag's choices.
+    fn choice(&self, id: &'static str) -> Result<Option<usize>, Problem> {
+        let Some(value) = self.last_text(id)? else { return Ok(None) };
+        match flag(id).choices.iter().position(|choice| *choice == value) {
+            Some(place) => Ok(Some(place)),
+            None => Err(Problem::Choice { flag: flag(id), value }),
+        }
+    }
+}
+
+impl Source {
+    fn of(path: &OsStr) -> Self {
+        if path == "-" { Source::Stdin } else { Source::File(path.into()) }
+    }
+}
+
+fn push_new(lists: &mut Vec<Source>, source: Source) {
+    if !lists.contains(&source) {
+        lists.push(source);
+    }
+}
+
+fn text(id: &'static str, value: &OsStr) -> Result<String, Problem> {
+    value
+        .to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Problem::NotText { flag: Some(flag(id)), value: value.to_owned() })
+}
+
+/// Digits only: `parse` alone would take `+4`.
+fn whole(value: &str) -> Option<u64> {
+    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+/// The row of an id. Ids are the table's own words (a test looks each up); the first row is only there
+/// so that a slip would misname a flag instead of ending the program.
+fn flag(id: &'static str) -> &'static Flag {
+    Flag::of_long(id.as_bytes()).unwrap_or(&FLAGS[0])
+}

@@ -1,0 +1,441 @@
+//! The one table of the flags: how each is typed, what it takes, what it is for, in both languages.
+//!
+//! The pre-pass, clap's command, the help, the man page and the completions all come from it. A new
+//! flag is one row here and its value in `convert.rs`.
+
+use portolan_explain::Lang;
+
+/// A text in both languages; it cannot be written in one.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Both {
+    pub(super) en: &'static str,
+    pub(super) fr: &'static str,
+}
+
+impl Both {
+    /// The text in one language.
+    pub(super) const fn of(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.en,
+            Lang::Fr => self.fr,
+        }
+    }
+}
+
+/// Shorthand for a [`Both`].
+pub(super) const fn both(en: &'static str, fr: &'static str) -> Both {
+    Both { en, fr }
+}
+
+/// What a flag wants after its name.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Takes {
+    /// Nothing; may be repeated.
+    Nothing,
+    /// A value; a second one is refused, since dropping the first would scan something else.
+    Once(Both),
+    /// A value; the last one holds, so that a shell alias can be overruled.
+    Last(Both),
+    /// Values, as often as wanted.
+    Many(Both),
+}
+
+impl Takes {
+    /// The name of the value in the help.
+    pub(super) const fn value(self) -> Option<Both> {
+        match self {
+            Takes::Nothing => None,
+            Takes::Once(name) | Takes::Last(name) | Takes::Many(name) => Some(name),
+        }
+    }
+}
+
+/// The headings of the help.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Group {
+    Targets,
+    Ports,
+    How,
+    Output,
+    Other,
+}
+
+impl Group {
+    /// In the order of the help.
+    pub(super) const ALL: [Group; 5] =
+        [Group::Targets, Group::Ports, Group::How, Group::Output, Group::Other];
+
+    /// The heading.
+    pub(super) const fn title(self) -> Both {
+        match self {
+            Group::Targets => both("Targets", "Cibles"),
+            Group::Ports => both("Ports", "Ports"),
+            Group::How => both("How", "Manière"),
+            Group::Output => both("Output", "Résultats"),
+            Group::Other => both("Other", "Divers"),
+        }
+    }
+}
+
+/// One flag.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Flag {
+    /// The long name, without dashes; also clap's id.
+    pub(super) long: &'static str,
+    /// The short form as typed, without its dash: one letter (`p`) or nmap's fixed name (`iL`).
+    pub(super) short: Option<&'static str>,
+    pub(super) takes: Takes,
+    /// The only values accepted, if they can be listed.
+    pub(super) choices: &'static [&'static str],
+    pub(super) group: Group,
+    /// Whether `-h` shows it; `--help` shows all that is not hidden.
+    pub(super) brief: bool,
+    pub(super) hidden: bool,
+    /// One line.
+    pub(super) help: Both,
+    /// What `--help` and the man page add.
+    pub(super) more: Option<Both>,
+}
+
+impl Flag {
+    /// As people type it, with its dashes: the short form if it has one.
+    pub(super) fn typed(&self) -> String {
+        self.short.map_or_else(|| format!("--{}", self.long), |short| format!("-{short}"))
+    }
+
+    /// The short form if it is a single letter, which is all that clap knows.
+    pub(super) fn letter(&self) -> Option<char> {
+        let mut letters = self.short?.chars();
+        letters.next().filter(|_| letters.next().is_none())
+    }
+
+    /// The flag of this long name.
+    pub(super) fn of_long(name: &[u8]) -> Option<&'static Flag> {
+        FLAGS.iter().find(|flag| flag.long.as_bytes() == name)
+    }
+
+    const fn new(group: Group, short: &'static str, long: &'static str, takes: Takes, help: Both) -> Self {
+        let short = if short.is_empty() { None } else { Some(short) };
+        Flag { long, short, takes, choices: &[], group, brief: false, hidden: false, help, more: None }
+    }
+
+    const fn brief(self) -> Self {
+        Flag { brief: true, ..self }
+    }
+
+    const fn hidden(self) -> Self {
+        Flag { hidden: true, ..self }
+    }
+
+    const fn choices(self, choices: &'static [&'static str]) -> Self {
+        Flag { choices, ..self }
+    }
+
+    const fn more(self, en: &'static str, fr: &'static str) -> Self {
+        Flag { more: Some(both(en, fr)), ..self }
+    }
+}
+
+/// The templates of `-T` by name, in the order of their numbers.
+pub(super) const TIMINGS: &[&str] = &["paranoid", "sneaky", "polite", "normal", "aggressive", "insane"];
+
+/// Every flag, in the order of the help.
+pub(super) const FLAGS: &[Flag] = &[
+    // Targets
+    Flag::new(
+        Group::Targets,
+        "iL",
+        "includefile",
+        Takes::Many(FILE),
+        both(
+            "read targets from a file, - for standard input",
+            "lire les cibles d’un fichier, -\u{a0}: entrée standard",
+        ),
+    )
+    .brief()
+    .more(
+        "Targets are separated by blanks or line ends; # starts a comment. May be given several times.",
+        "Les cibles sont séparées par des blancs ou des fins de ligne\u{a0}; # commence un commentaire. \
+         Peut être donnée plusieurs fois.",
+    ),
+    Flag::new(
+        Group::Targets,
+        "",
+        "exclude",
+        Takes::Many(LIST),
+        both("never ask these targets, separated by commas", "ne jamais interroger ces cibles (virgules)"),
+    )
+    .brief()
+    .more(
+        "An exclusion always wins, also over a name that resolves into it. May be given several times.",
+        "Une exclusion l’emporte toujours, même sur un nom dont l’adresse en fait partie. Peut être \
+         donné plusieurs fois.",
+    ),
+    Flag::new(
+        Group::Targets,
+        "",
+        "excludefile",
+        Takes::Many(FILE),
+        both("the same, from a file", "de même, d’après un fichier"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Targets,
+        "",
+        "resolve-all",
+        Takes::Nothing,
+        both("ask every address of a name, not one", "interroger toutes les adresses d’un nom"),
+    ),
+    Flag::new(
+        Group::Targets,
+        "4",
+        "ipv4",
+        Takes::Nothing,
+        both("IPv4 addresses only", "adresses IPv4 seulement"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Targets,
+        "6",
+        "ipv6",
+        Takes::Nothing,
+        both("IPv6 addresses only", "adresses IPv6 seulement"),
+    )
+    .brief()
+    .more(
+        "With -4 and -6 together both families are asked, as without either.",
+        "Avec -4 et -6 ensemble, les deux familles sont interrogées, comme sans aucun des deux.",
+    ),
+    // Ports
+    Flag::new(
+        Group::Ports,
+        "p",
+        "ports",
+        Takes::Once(PORTS),
+        both(
+            "ports: 22,80-90; all: -p-; by name: http*",
+            "ports\u{a0}: 22,80-90\u{a0}; tous\u{a0}: -p-\u{a0}; par nom\u{a0}: http*",
+        ),
+    )
+    .brief()
+    .more(
+        "Without -p the 1000 TCP ports likeliest to be open are asked. An end of a range may be left \
+         out: -100 is 1 to 100. T: and U: choose the protocol of what follows.",
+        "Sans -p, les 1000 ports TCP les plus souvent ouverts sont interrogés. Une borne peut \
+         manquer\u{a0}: -100 va de 1 à 100. T: et U: choisissent le protocole de la suite.",
+    ),
+    Flag::new(
+        Group::Ports,
+        "F",
+        "fast",
+        Takes::Nothing,
+        both("the 100 likeliest ports instead of 1000", "les 100 ports les plus probables, au lieu de 1000"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Ports,
+        "",
+        "top-ports",
+        Takes::Once(NUMBER),
+        both("the N likeliest ports", "les N ports les plus probables"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Ports,
+        "",
+        "exclude-ports",
+        Takes::Many(PORTS),
+        both("never ask these ports", "ne jamais interroger ces ports"),
+    )
+    .brief()
+    .more("Written as -p. May be given several times.", "Écrite comme -p. Peut être donnée plusieurs fois."),
+    // How
+    Flag::new(
+        Group::How,
+        "sT",
+        "connect",
+        Takes::Nothing,
+        both("TCP by connect, without privilege (default)", "TCP par connect, sans privilège (par défaut)"),
+    )
+    .brief(),
+    Flag::new(
+        Group::How,
+        "Pn",
+        "no-ping",
+        Takes::Nothing,
+        both("ask every port of ranges, even of silent hosts", "plages : chaque port, même des hôtes muets"),
+    ),
+    Flag::new(
+        Group::How,
+        "n",
+        "no-reverse-dns",
+        Takes::Nothing,
+        both(
+            "ask for no reverse names (never done yet)",
+            "ne pas demander les noms inverses (pas encore fait)",
+        ),
+    ),
+    Flag::new(
+        Group::How,
+        "T",
+        "timing",
+        Takes::Last(TEMPLATE),
+        both("pace from 0 (paranoid) to 5 (insane), else 3", "allure de 0 (paranoid) à 5 (insane), sinon 3"),
+    )
+    .choices(TIMINGS)
+    .brief()
+    .more(
+        "By number or by name: paranoid, sneaky, polite, normal, aggressive, insane.",
+        "Par numéro ou par nom\u{a0}: paranoid, sneaky, polite, normal, aggressive, insane.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "max-rate",
+        Takes::Once(NUMBER),
+        both("at most N probes a second", "au plus N sondes par seconde"),
+    )
+    .brief(),
+    Flag::new(
+        Group::How,
+        "",
+        "shard",
+        Takes::Once(both("I/N", "I/N")),
+        both("do only part I of N", "ne faire que la part I sur N"),
+    )
+    .more(
+        "Each of N machines does its part of the same plan. Give all of them the same --seed.",
+        "Chacune des N machines fait sa part du même plan. Donnez à toutes le même --seed.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "seed",
+        Takes::Once(NUMBER),
+        both(
+            "the seed of every order: same seed, same order",
+            "la graine de tout ordre\u{a0}: même graine, même ordre",
+        ),
+    ),
+    // Output
+    Flag::new(
+        Group::Output,
+        "",
+        "open",
+        Takes::Nothing,
+        both("show open ports only", "ne montrer que les ports ouverts"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "",
+        "reason",
+        Takes::Nothing,
+        both("say why each port has its state", "dire pourquoi chaque port a son état"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "",
+        "all",
+        Takes::Nothing,
+        both("one line a port: fold nothing", "une ligne par port\u{a0}: ne rien regrouper"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "q",
+        "quiet",
+        Takes::Nothing,
+        both("print only host:port of open ports", "n’écrire que hôte:port des ports ouverts"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "",
+        "json",
+        Takes::Nothing,
+        both("NDJSON on standard output", "NDJSON sur la sortie standard"),
+    )
+    .brief()
+    .more(
+        "One JSON object a line; portolan schema prints its JSON Schema.",
+        "Un objet JSON par ligne\u{a0}; portolan schema en écrit le JSON Schema.",
+    ),
+    Flag::new(
+        Group::Output,
+        "oJ",
+        "output-json",
+        Takes::Many(FILE),
+        both("NDJSON into a file, - for standard output", "NDJSON dans un fichier, -\u{a0}: sortie standard"),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "oN",
+        "output-text",
+        Takes::Many(FILE),
+        both(
+            "the table into a file, - for standard output",
+            "le tableau dans un fichier, -\u{a0}: sortie standard",
+        ),
+    )
+    .brief(),
+    Flag::new(
+        Group::Output,
+        "",
+        "color",
+        Takes::Last(both("WHEN", "QUAND")),
+        both("auto, always or never", "auto, always (toujours) ou never (jamais)"),
+    )
+    .choices(&["auto", "always", "never"])
+    .more(
+        "auto: on a terminal, unless NO_COLOR is set.",
+        "auto\u{a0}: sur un terminal, sauf si NO_COLOR est défini.",
+    ),
+    Flag::new(
+        Group::Output,
+        "",
+        "lang",
+        Takes::Last(both("LANG", "LANGUE")),
+        both("en or fr", "en (anglais) ou fr (français)"),
+    )
+    .choices(&["en", "fr"])
+    .brief()
+    .more(
+        "Else PORTOLAN_LANG, LC_ALL, LC_MESSAGES and LANG decide, in this order.",
+        "Sinon PORTOLAN_LANG, LC_ALL, LC_MESSAGES puis LANG décident.",
+    ),
+    Flag::new(
+        Group::Output,
+        "",
+        "no-hints",
+        Takes::Nothing,
+        both("no advice after results and errors", "aucun conseil après résultats et erreurs"),
+    ),
+    // Other
+    Flag::new(
+        Group::Other,
+        "h",
+        "help",
+        Takes::Nothing,
+        both("this page; --help tells everything", "cette page\u{a0}; --help dit tout"),
+    )
+    .brief(),
+    Flag::new(Group::Other, "V", "version", Takes::Nothing, both("the version", "la version")).brief(),
+    Flag::new(
+        Group::Other,
+        "",
+        "generate",
+        Takes::Last(both("WHAT", "QUOI")),
+        both("print the man page or a completion", "écrire la page de manuel ou une complétion"),
+    )
+    .choices(&["man", "complete-bash", "complete-zsh", "complete-fish"])
+    .hidden(),
+];
+
+const FILE: Both = both("FILE", "FICHIER");
+const LIST: Both = both("LIST", "LISTE");
+const PORTS: Both = both("PORTS", "PORTS");
+const NUMBER: Both = both("N", "N");
+const TEMPLATE: Both = both("PACE", "ALLURE");

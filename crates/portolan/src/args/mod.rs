@@ -1,0 +1,212 @@
+//! The command line as typed: strings and simple values, nothing resolved, nothing opened.
+//!
+//! `argv` → the pre-pass (nmap's spelling) → clap → checked values. Every text for people comes in
+//! English and French. A new flag is a row in `flags.rs`, its value in `convert.rs` and its field here.
+
+mod command;
+mod convert;
+mod flags;
+mod help;
+mod lang;
+mod man;
+mod not_yet;
+mod prepass;
+mod problem;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+use portolan_explain::Lang;
+
+use prepass::{Page, Verb};
+
+/// What a command line asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Parsed {
+    /// Scan.
+    Run(Box<Args>),
+    /// Print this to stdout and end well: help, version, man page or a completion.
+    Print(String),
+    /// Print the JSON Schema of the NDJSON output.
+    Schema,
+}
+
+/// A scan as it was typed.
+///
+/// `-sT` and `-n` are accepted and have no field: what they ask for is what this version always does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Args {
+    /// The targets of the line; a `-` among them is in `lists`.
+    pub targets: Vec<String>,
+    /// Where more targets are read (`-iL`, `-`), each once.
+    pub lists: Vec<Source>,
+    /// `--exclude`: each value, still a list.
+    pub exclude: Vec<String>,
+    /// `--excludefile`.
+    pub exclude_files: Vec<Source>,
+    /// `--resolve-all`: every address of a name.
+    pub resolve_all: bool,
+    /// `-Pn`: every address of a range is taken to be a host.
+    pub assume_up: bool,
+    /// `-4`, `-6`.
+    pub family: Family,
+    /// `-p`, `-F`, `--top-ports`.
+    pub ports: Ports,
+    /// `--exclude-ports`: each value, still a specification.
+    pub exclude_ports: Vec<String>,
+    /// `-T`, 0 to 5.
+    pub timing: u8,
+    /// `--max-rate`, at least 1.
+    pub max_rate: Option<u64>,
+    /// `--shard I/N`: index (from 1) and count.
+    pub shard: Option<(u32, u32)>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--open`: show open ports only.
+    pub open: bool,
+    /// `--reason`: tell the reason of each state.
+    pub reason: bool,
+    /// `--all`: fold nothing.
+    pub all: bool,
+    /// What stdout carries (`-q`, `--json`, `-oJ -`, `-oN -`).
+    pub stdout: Stdout,
+    /// `-oJ`: files for NDJSON.
+    pub json_files: Vec<PathBuf>,
+    /// `-oN`: files for the table; none is also in `json_files`.
+    pub text_files: Vec<PathBuf>,
+    /// `--color`.
+    pub color: Color,
+    /// The language, from `--lang` or the environment.
+    pub lang: Lang,
+    /// Whether advice may be given; `--no-hints` forbids it.
+    pub hints: bool,
+}
+
+/// Where a list is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Which addresses of a name or list are wanted.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// Both.
+    Any,
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// How the ports were chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ports {
+    /// Not at all: the usual 1000.
+    Default,
+    /// `-p`, as typed.
+    Listed(String),
+    /// `-F`: the 100 likeliest.
+    Fast,
+    /// `--top-ports`, at least 1.
+    Top(u16),
+}
+
+/// What standard output carries.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Stdout {
+    /// The table.
+    Table,
+    /// `host:port` of open ports.
+    Quiet,
+    /// NDJSON.
+    Ndjson,
+}
+
+/// When to use colour.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Color {
+    /// On a terminal that wants it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A refused command line, in the language of its reader; exit code 2.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ArgsError {
+    /// What is wrong: one line, with nothing in it that a terminal would obey.
+    pub message: String,
+    /// What to do, if that can be said: one line too.
+    pub hint: Option<String>,
+    /// The language of both.
+    pub lang: Lang,
+}
+
+/// Reads a command line, whose first element is the program's name.
+///
+/// Pure: it reads no file and no environment but through `env`, prints nothing and never panics.
+pub fn parse(
+    argv: impl IntoIterator<Item = OsString>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Parsed, ArgsError> {
+    let line: Vec<OsString> = argv.into_iter().skip(1).collect();
+    let lang = lang::chosen(&line, env);
+    let parsed = prepass::rewrite(&line).and_then(|rewritten| {
+        if let Some(page) = rewritten.page {
+            return Ok(Parsed::Print(printed(page, lang)));
+        }
+        let matches = command::parse(rewritten.words)?;
+        if let Some(what) = convert::generate(&matches)? {
+            return Ok(Parsed::Print(generated(what, lang)));
+        }
+        match rewritten.verb {
+            Verb::Scan => Ok(Parsed::Run(Box::new(convert::scan(&matches, lang)?))),
+            Verb::Schema => convert::alone("schema", &matches).map(|()| Parsed::Schema),
+        }
+    });
+    parsed.map_err(|problem| {
+        let mut error = problem.told(lang);
+        if line.iter().take_while(|word| *word != "--").any(|word| word == "--no-hints") {
+            error.hint = None;
+        }
+        error
+    })
+}
+
+/// What `--generate` makes: for packagers and `xtask`, hence hidden.
+#[derive(Copy, Clone, Debug)]
+enum Generate {
+    Man,
+    Bash,
+    Zsh,
+    Fish,
+}
+
+fn printed(page: Page, lang: Lang) -> String {
+    match page {
+        Page::Short => help::short(lang),
+        Page::Long => help::long(lang),
+        Page::Version => concat!("portolan ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
+    }
+}
+
+fn generated(what: Generate, lang: Lang) -> String {
+    match what {
+        Generate::Man => man::page(),
+        Generate::Bash => command::completion(Shell::Bash, lang),
+        Generate::Zsh => command::completion(Shell::Zsh, lang),
+        Generate::Fish => command::completion(Shell::Fish, lang),
+    }
+}

@@ -1,0 +1,14 @@
+//! The door: joins the rooms. `argv → plan → run → sinks → exit code`, and nothing else.
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+mod exit;
+mod gather;
+mod hint;
+mod outputs;
+mod pipe;
+mod run;
+mod stop;
+
+pub use run::main;

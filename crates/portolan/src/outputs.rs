@@ -1,0 +1,202 @@
+//! Which sinks a command line asks for, opened before the first probe.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use portolan_model::{Begin, Finish, Group, HostReport, Sink, Untrusted, Verdict, Warning};
+use portolan_report::{Context, Fan, Format, Names, SinkError, TalkOptions, TalkSink, TextOptions};
+use portolan_target::services;
+
+use crate::args::{Args, Color, Stdout};
+
+/// The name under which a failure of standard output is told.
+const STDOUT: &str = "stdout";
+const STDERR: &str = "stderr";
+
+/// All sinks of a run as one, and a place to look up afterwards what failed.
+pub(crate) struct Outputs {
+    fan: Fan,
+    failures: Failures,
+}
+
+/// What could not be written; shared, since the sinks live in the writer's thread.
+#[derive(Clone, Default)]
+pub(crate) struct Failures(Arc<Mutex<Vec<SinkError>>>);
+
+impl Failures {
+    /// Failures that the user must be told of. A reader of standard output that had enough (`| head`) is none.
+    pub(crate) fn told(&self) -> Vec<SinkError> {
+        self.all().into_iter().filter(|error| !is_quiet(error)).collect()
+    }
+
+    /// Whether the reader of standard output went away.
+    pub(crate) fn reader_left(&self) -> bool {
+        self.all().iter().any(|error| error.sink == STDOUT && error.kind == io::ErrorKind::BrokenPipe)
+    }
+
+    fn all(&self) -> Vec<SinkError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn is_quiet(error: &SinkError) -> bool {
+    error.sink == STDERR || (error.sink == STDOUT && error.kind == io::ErrorKind::BrokenPipe)
+}
+
+impl Outputs {
+    /// Opens everything that `args` asks for.
+    pub(crate) fn open(
+        args: &Args,
+        names: &Arc<Names>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let stdout = io::stdout();
+        let screen = Screen::of(env);
+        let color = |terminal: bool| screen.colors(args.color, terminal);
+        let text = TextOptions {
+            lang: args.lang,
+            width: stdout.is_terminal().then(|| columns(&stdout)).flatten(),
+            color: color(stdout.is_terminal()),
+            ascii: screen.ascii,
+            reason: args.reason,
+            open_only: args.open,
+        };
+        let talk = TalkOptions {
+            lang: args.lang,
+            ascii: screen.ascii,
+            color: color(io::stderr().is_terminal()),
+            hints: args.hints && io::stderr().is_terminal(),
+        };
+        let context = Context { names: Arc::clone(names), service: services::name, text, flush_lines: true };
+        let on_stdout = match args.stdout {
+            Stdout::Table => "text",
+            Stdout::Quiet => "plain",
+            Stdout::Ndjson => "ndjson",
+        };
+        let mut sinks =
+            vec![(STDOUT.to_owned(), sink(on_stdout, Box::new(BufWriter::new(stdout)), &context))];
+        for path in &args.json_files {
+            let file = create(path).with_context(|| format!("-oJ {}", shown(path)))?;
+            sinks.push((shown(path), sink("ndjson", file, &context)));
+        }
+        for path in &args.text_files {
+            let file = create(path).with_context(|| format!("-oN {}", shown(path)))?;
+            let text = TextOptions { width: None, color: false, ascii: false, ..context.text.clone() };
+            sinks.push((shown(path), sink("text", file, &Context { text, ..context.clone() })));
+        }
+        sinks.push((STDERR.to_owned(), Box::new(TalkSink::new(io::stderr(), talk))));
+        Ok(Outputs { fan: Fan::new(sinks), failures: Failures::default() })
+    }
+
+    /// Where failures can be looked up while and after the sinks are used.
+    pub(crate) fn failures(&self) -> Failures {
+        self.failures.clone()
+    }
+
+    /// Notes what failed in a call. The scan goes on as long as one place is left that keeps its results.
+    fn note(&self, result: io::Result<()>) -> io::Result<()> {
+        let Err(error) = result else { return Ok(()) };
+        let failures = self.fan.failures().to_vec();
+        let kept = self.fan.sinks().any(|sink| sink != STDERR);
+        *self.failures.0.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+        if kept { Ok(()) } else { Err(error) }
+    }
+}
+
+impl Sink for Outputs {
+    fn begin(&mut self, begin: &Begin) -> io::Result<()> {
+        let result = self.fan.begin(begin);
+        self.note(result)
+    }
+
+    fn host(&mut self, host: &HostReport) -> io::Result<()> {
+        let result = self.fan.host(host);
+        self.note(result)
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let result = self.fan.verdict(verdict);
+        self.note(result)
+    }
+
+    fn ports(&mut self, group: &Group) -> io::Result<()> {
+        let result = self.fan.ports(group);
+        self.note(result)
+    }
+
+    fn update(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let result = self.fan.update(verdict);
+        self.note(result)
+    }
+
+    fn warning(&mut self, warning: &Warning) -> io::Result<()> {
+        let result = self.fan.warning(warning);
+        self.note(result)
+    }
+
+    fn finish(&mut self, finish: &Finish) -> io::Result<()> {
+        let result = self.fan.finish(finish);
+        self.note(result)
+    }
+}
+
+/// What the terminal can show.
+struct Screen {
+    ascii: bool,
+    no_color: bool,
+    force_color: bool,
+}
+
+impl Screen {
+    fn of(env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+        let forced = |name: &str| env(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let charset = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| env(name).filter(|value| !value.is_empty()));
+        let utf8 = charset.is_none_or(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        Screen {
+            ascii: !utf8,
+            no_color: set("NO_COLOR") || env("TERM").is_some_and(|term| term == "dumb"),
+            force_color: forced("CLICOLOR_FORCE") || forced("FORCE_COLOR"),
+        }
+    }
+
+    fn colors(&self, wanted: Color, terminal: bool) -> bool {
+        match wanted {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !self.no_color && (terminal || self.force_color),
+        }
+    }
+}
+
+fn sink(format: &str, out: Box<dyn Write + Send>, context: &Context) -> Box<dyn Sink + Send> {
+    match Format::named(format) {
+        Some(format) => format.sink(out, context),
+        None => unreachable!("{format} is one of FORMATS"),
+    }
+}
+
+fn create(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    Ok(Box::new(BufWriter::new(File::create(path)?)))
+}
+
+fn columns(terminal: &impl AsFd) -> Option<usize> {
+    rustix::termios::tcgetwinsize(terminal)
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
+}
+
+fn shown(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    Untrusted::new(path.as_os_str().as_bytes()).escaped_short(200)
+}

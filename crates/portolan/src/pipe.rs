@@ -1,0 +1,94 @@
+//! From the engine to the sinks: a bounded queue and one thread that writes.
+//!
+//! A slow disk or a stopped pager never stops receiving. When the queue is half full the engine asks
+//! nothing new; the other half takes what is still in flight.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use portolan_model::{Begin, Finish, Sink};
+use portolan_scan::{Outlet, Settled};
+
+use crate::stop::Stop;
+
+/// Twice the most sockets that ever wait, so that half of it is room enough for all of them.
+const QUEUE: usize = 16_384;
+
+enum Message {
+    Begin(Box<Begin>),
+    Settled(Settled),
+    Finish(Box<Finish>),
+}
+
+/// The engine's end of the queue.
+pub(crate) struct Pipe {
+    sender: Sender<Message>,
+    failed: Arc<AtomicBool>,
+    writer: JoinHandle<io::Result<()>>,
+    stop: Stop,
+}
+
+impl Pipe {
+    /// Starts the writer. It owns the sinks until [`Pipe::close`].
+    pub(crate) fn start(sinks: Box<dyn Sink + Send>, stop: Stop) -> io::Result<Self> {
+        let (sender, receiver) = bounded(QUEUE);
+        let failed = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&failed);
+        let writer = std::thread::Builder::new().name("writer".into()).spawn(move || {
+            let result = write(&receiver, sinks);
+            told.store(true, Ordering::Relaxed);
+            result
+        })?;
+        Ok(Pipe { sender, failed, writer, stop })
+    }
+
+    /// The first thing told.
+    pub(crate) fn begin(&self, begin: Begin) {
+        self.send(Message::Begin(Box::new(begin)));
+    }
+
+    /// The last thing told; waits until everything is written.
+    pub(crate) fn close(self, finish: Finish) -> io::Result<()> {
+        self.send(Message::Finish(Box::new(finish)));
+        drop(self.sender);
+        // A sink that panics is a defect, and its panic goes on here.
+        self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn send(&self, message: Message) {
+        // The writer went away with an error, which `close` returns.
+        let _ = self.sender.send(message);
+    }
+}
+
+impl Outlet for Pipe {
+    fn push(&mut self, settled: Settled) {
+        self.send(Message::Settled(settled));
+    }
+
+    fn is_lagging(&self) -> bool {
+        self.sender.len() > QUEUE / 2
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_wanted() || self.failed.load(Ordering::Relaxed)
+    }
+}
+
+fn write(receiver: &Receiver<Message>, mut sinks: Box<dyn Sink + Send>) -> io::Result<()> {
+    for message in receiver {
+        match message {
+            Message::Begin(begin) => sinks.begin(&begin)?,
+            Message::Settled(Settled::Verdict(verdict)) => sinks.verdict(&verdict)?,
+            Message::Settled(Settled::Update(verdict)) => sinks.update(&verdict)?,
+            Message::Settled(Settled::Group(group)) => sinks.ports(&group)?,
+            Message::Settled(Settled::Host(host)) => sinks.host(&host)?,
+            Message::Settled(Settled::Warning(warning)) => sinks.warning(&warning)?,
+            Message::Finish(finish) => sinks.finish(&finish)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use portolan_explain::Lang;
+use portolan_model::sockets::Sockets;
+use portolan_model::{Begin, Method, Untrusted};
+use portolan_net::ConnectDoor;
+use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
+use portolan_sys::clock;
+use portolan_target::partition;
+
+use crate::args::{self, Args, Parsed};
+use crate::exit::{self, DONE, FAILED};
+use crate::gather::{Gathered, gather};
+use crate::hint;
+use crate::outputs::Outputs;
+use crate::pipe::Pipe;
+use crate::stop::Stop;
+
+/// The published JSON Schema of NDJSON output.
+const SCHEMA: &str = include_str!("../../../docs/schema/portolan-1.json");
+
+/// Runs a command line, whose first element is the program's name.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    let env = |name: &str| std::env::var(name).ok();
+    let (lang, result) = match args::parse(argv.iter().cloned(), &env) {
+        Ok(Parsed::Run(args)) => (args.lang, run(&args, &argv, &env)),
+        Ok(Parsed::Print(text)) => (Lang::En, print(&text)),
+        Ok(Parsed::Schema) => (Lang::En, print(SCHEMA)),
+        Err(error) => {
+            complain(error.lang, &error.message, error.hint.as_deref());
+            return ExitCode::from(FAILED);
+        }
+    };
+    ExitCode::from(result.unwrap_or_else(|error| {
+        complain(lang, &in_one_line(&error), None);
+        FAILED
+    }))
+}
+
+/// A scan, from what was typed to the exit code.
+fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
+    let stop = Stop::install().context("listen to signals")?;
+    let gathered = gather(args)?;
+    let plan = plan(args, &gathered)?;
+    let names = Arc::new(gathered.names);
+    let outputs = Outputs::open(args, &names, env)?;
+    let failures = outputs.failures();
+    let mut door = ConnectDoor::open(gathered.excluded.addresses().clone())?;
+    let engine = Engine::new(plan.clone(), door.capacity().sockets);
+    let mut pipe = Pipe::start(Box::new(outputs), stop).context("start the writer")?;
+    pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
+    for warning in gathered.warnings {
+        pipe.push(Settled::Warning(Box::new(warning)));
+    }
+    let finish = drive(engine, &mut door, &mut pipe);
+    let code = exit::of_scan(&finish, gathered.names_missing);
+    // Which sinks failed stands in `failures`; the writer's own result says no more.
+    let _ = pipe.close(finish);
+    let told = failures.told();
+    for failure in &told {
+        complain(args.lang, &failure.to_string(), None);
+    }
+    match (told.is_empty(), failures.reader_left()) {
+        (false, _) => Ok(FAILED),
+        (true, true) => Ok(DONE),
+        (true, false) => Ok(code),
+    }
+}
+
+/// As typed and looked up → a plan that can run.
+fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
+    let Some(timing) = Timing::template(args.timing) else {
+        bail!("-T{}: there are templates 0 to 5", args.timing)
+    };
+    let products = partition(gathered.entries.clone());
+    let mut named = gathered.named.clone();
+    if args.assume_up {
+        named = products.iter().fold(named, |named, (hosts, _)| named.union(hosts));
+    }
+    let spec = PlanSpec {
+        products,
+        named,
+        excluded: gathered.excluded.clone(),
+        fold: if args.all { Fold::Never } else { Fold::Auto },
+        timing,
+        max_rate: args.max_rate,
+        shard: args.shard.map(|(index, count)| Shard { index, count }),
+        seed: args.seed.unwrap_or_else(seed),
+    };
+    Ok(Plan::new(spec)?)
+}
+
+fn begin(
+    args: &Args,
+    argv: &[OsString],
+    plan: &Plan,
+    engine: &Engine,
+    targets: Vec<Untrusted>,
+    excluded: Vec<Untrusted>,
+) -> Begin {
+    Begin {
+        version: env!("CARGO_PKG_VERSION"),
+        argv: argv.iter().map(|word| Untrusted::new(word.as_bytes())).collect(),
+        started_unix: clock::unix_seconds(),
+        targets,
+        excluded,
+        ports: plan.main_ports().to_string(),
+        addresses: u128::from(plan.hosts()),
+        endpoints: plan.endpoints(),
+        method: Method::Connect,
+        strategy: plan.strategy().name(),
+        seed: plan.seed(),
+        timing: args.timing,
+        max_rate: plan.max_rate(),
+        window: engine.window(),
+        shard: (plan.shard().index, plan.shard().count),
+    }
+}
+
+/// A seed that differs from run to run; the record names it, so that any run can be repeated.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// An error with its causes; a cause that the error's own words hold already is not said twice.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+fn print(text: &str) -> Result<u8> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write stdout"),
+        _ => Ok(DONE),
+    }
+}
+
+fn complain(lang: Lang, message: &str, hint: Option<&str>) {
+    // Nobody is left to tell if stderr itself is gone.
+    let _ = io::stderr().write_all(hint::told(lang, message, hint).as_bytes());
+}

@@ -1,0 +1,37 @@
+complete -c portolan -l includefile -d 'read targets from a file, - for standard input' -r -F
+complete -c portolan -l exclude -d 'never ask these targets, separated by commas' -r -f
+complete -c portolan -l excludefile -d 'the same, from a file' -r -F
+complete -c portolan -s p -l ports -d 'ports: 22,80-90; all: -p-; by name: http*' -r -f
+complete -c portolan -l top-ports -d 'the N likeliest ports' -r -f
+complete -c portolan -l exclude-ports -d 'never ask these ports' -r -f
+complete -c portolan -s T -l timing -d 'pace from 0 (paranoid) to 5 (insane), else 3' -r -f -a "paranoid\t''
+sneaky\t''
+polite\t''
+normal\t''
+aggressive\t''
+insane\t''"
+complete -c portolan -l max-rate -d 'at most N probes a second' -r -f
+complete -c portolan -l shard -d 'do only part I of N' -r -f
+complete -c portolan -l seed -d 'the seed of every order: same seed, same order' -r -f
+complete -c portolan -l output-json -d 'NDJSON into a file, - for standard output' -r -F
+complete -c portolan -l output-text -d 'the table into a file, - for standard output' -r -F
+complete -c portolan -l color -d 'auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c portolan -l lang -d 'en or fr' -r -f -a "en\t''
+fr\t''"
+complete -c portolan -l resolve-all -d 'ask every address of a name, not one'
+complete -c portolan -s 4 -l ipv4 -d 'IPv4 addresses only'
+complete -c portolan -s 6 -l ipv6 -d 'IPv6 addresses only'
+complete -c portolan -s F -l fast -d 'the 100 likeliest ports instead of 1000'
+complete -c portolan -l connect -d 'TCP by connect, without privilege (default)'
+complete -c portolan -l no-ping -d 'ask every port of ranges, even of silent hosts'
+complete -c portolan -s n -l no-reverse-dns -d 'ask for no reverse names (never done yet)'
+complete -c portolan -l open -d 'show open ports only'
+complete -c portolan -l reason -d 'say why each port has its state'
+complete -c portolan -l all -d 'one line a port: fold nothing'
+complete -c portolan -s q -l quiet -d 'print only host:port of open ports'
+complete -c portolan -l json -d 'NDJSON on standard output'
+complete -c portolan -l no-hints -d 'no advice after results and errors'
+complete -c portolan -s h -l help -d 'this page; --help tells everything'
+complete -c portolan -s V -l version -d 'the version'
