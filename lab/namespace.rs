@@ -1,0 +1,114 @@
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::require::which;
+
+/// One network namespace with loopback up; removed when dropped. Tunnels and addresses go with it.
+pub(crate) struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// A fresh one. The name carries our process id, so that two runs never meet.
+    pub(crate) fn new(label: &str) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let namespace = Namespace { name: format!("portolan-{}-{number}-{label}", std::process::id()) };
+        run(Command::new("ip").args(["netns", "add", &namespace.name]));
+        namespace.ip("link set lo up");
+        // Duplicate address detection would hold addresses, and neighbour discovery, back for a second.
+        namespace.sysctl("net.ipv6.conf.default.accept_dad", "0");
+        // Each ICMP error counts here, so the kernel must not save any. Its limits have tests of their own.
+        namespace.sysctl("net.ipv4.icmp_ratelimit", "0");
+        namespace.sysctl("net.ipv6.icmp.ratelimit", "0");
+        namespace
+    }
+
+    /// `ip …` in here, words separated by spaces.
+    pub(crate) fn ip(&self, words: &str) {
+        run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()));
+    }
+
+    /// Sets a kernel parameter of this namespace.
+    pub(crate) fn sysctl(&self, key: &str, value: &str) {
+        run(self.command("sysctl").args(["-q", "-w", &format!("{key}={value}")]));
+    }
+
+    /// A firewall on one hook: nftables rules, in order; what none of them names is accepted.
+    pub(crate) fn firewall(&self, hook: &str, rules: &[String]) {
+        let chain = format!("type filter hook {hook} priority 0; {};", rules.join("; "));
+        self.nft(&format!("table inet lab {{ chain lab {{ {chain} }}; }}"));
+    }
+
+    /// A program in here. The process is the program's own: `ip netns exec` replaces itself.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(which(program).unwrap_or(program.into()));
+        command
+    }
+
+    /// The kernel's counters (RFC 4293 and RFC 4022 names, such as `Ip.OutRequests`).
+    pub(crate) fn counters(&self) -> HashMap<String, u64> {
+        let v4 = run(self.command("cat").arg("/proc/net/snmp"));
+        let v6 = run(self.command("cat").arg("/proc/net/snmp6"));
+        v4_counters(&v4).chain(v6_counters(&v6)).collect()
+    }
+
+    fn nft(&self, rules: &str) {
+        let mut child = self
+            .command("nft")
+            .args(["-f", "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("nft was asked for by require");
+        child.stdin.take().expect("piped").write_all(rules.as_bytes()).expect("nft reads its rules");
+        assert!(child.wait().expect("nft ends").success(), "nft refused:\n{rules}");
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+    }
+}
+
+/// A cable between two namespaces: `left` and `right` are `(namespace, device, addresses)`.
+pub(crate) fn cable(left: (&Namespace, &str, &[&str]), right: (&Namespace, &str, &[&str])) {
+    let (left_end, right_end) = (left.1, right.1);
+    left.0.ip(&format!("link add {left_end} type veth peer name {right_end} netns {}", right.0.name));
+    for (namespace, device, addresses) in [left, right] {
+        for address in addresses {
+            namespace.ip(&format!("addr add {address} dev {device}"));
+        }
+        namespace.ip(&format!("link set {device} up"));
+    }
+}
+
+/// Two lines a protocol: `Tcp: names…`, `Tcp: values…`.
+fn v4_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let pairs = lines.as_chunks::<2>().0.iter().flat_map(|[names, values]| {
+        let protocol = names[0].trim_end_matches(':');
+        let fields = names.iter().zip(values).skip(1);
+        fields.filter_map(move |(name, value)| Some((format!("{protocol}.{name}"), value.parse().ok()?)))
+    });
+    pairs.collect::<Vec<_>>().into_iter()
+}
+
+/// One line a counter: `Ip6OutRequests 12`.
+fn v6_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(char::is_whitespace)?;
+        Some((name.to_owned(), value.trim().parse().ok()?))
+    })
+}
+
+/// Runs a tool of the lab to its end.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the tool was asked for by require");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {stderr}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use crate::namespace::{Namespace, cable};
+use crate::ndjson::{Report, Told};
+use crate::require::{Lab, require};
+use crate::server::Server;
+
+/// One port, what a firewall does with it, and what a scanner must say.
+struct Rule {
+    port: u16,
+    action: &'static str,
+    verdict: &'static str,
+    /// The answer is an ICMP error, so its sender is known.
+    is_icmp: bool,
+}
+
+const fn silent(port: u16, action: &'static str, verdict: &'static str) -> Rule {
+    Rule { port, action, verdict, is_icmp: false }
+}
+
+const fn told(port: u16, action: &'static str, verdict: &'static str) -> Rule {
+    Rule { port, action, verdict, is_icmp: true }
+}
+
+const V4: &[Rule] = &[
+    silent(1001, "drop", "filtered/no-response"),
+    silent(1002, "reject with tcp reset", "closed/conn-refused"),
+    told(1003, "reject with icmp type port-unreachable", "filtered/port-unreach"),
+    told(1004, "reject with icmp type host-prohibited", "filtered/host-prohibited"),
+    told(1005, "reject with icmp type admin-prohibited", "filtered/admin-prohibited"),
+    told(1006, "reject with icmp type net-prohibited", "filtered/net-prohibited"),
+    told(1007, "reject with icmp type net-unreachable", "filtered/net-unreach"),
+    told(1008, "reject with icmp type host-unreachable", "filtered/host-unreach"),
+    told(1009, "reject with icmp type prot-unreachable", "filtered/proto-unreach"),
+];
+
+const V6: &[Rule] = &[
+    silent(1001, "drop", "filtered/no-response"),
+    silent(1002, "reject with tcp reset", "closed/conn-refused"),
+    told(1003, "reject with icmpv6 type port-unreachable", "filtered/port-unreach"),
+    told(1004, "reject with icmpv6 type addr-unreachable", "filtered/addr-unreach"),
+    told(1005, "reject with icmpv6 type admin-prohibited", "filtered/admin-prohibited"),
+    told(1006, "reject with icmpv6 type no-route", "filtered/no-route"),
+    told(1007, "reject with icmpv6 type policy-fail", "filtered/failed-policy"),
+    told(1008, "reject with icmpv6 type reject-route", "filtered/reject-route"),
+];
+
+/// Nothing listens there and no rule names it.
+const CLOSED: u16 = 1010;
+
+#[test]
+fn a_host_with_servers_and_a_firewall() {
+    let Some(lab) = require("veth", &["nft", "nginx", "sshd", "ssh-keygen"]) else { return };
+    let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
+    cable(
+        (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
+        (&target, "to-scanner", &["198.18.0.2/30", "2001:db8::2/64"]),
+    );
+    target.firewall("input", &firewall());
+    let addresses = ["198.18.0.2", "2001:db8::2"];
+    let _web = Server::nginx(&lab, &target, &addresses);
+    let _shell = Server::sshd(&lab, &target, &addresses);
+    for (address, rules) in addresses.into_iter().zip([V4, V6]) {
+        let report = scan(&lab, &scanner, address, rules);
+        check(&report, address, rules, None);
+        println!("veth: {address}: every state and reason right");
+    }
+}
+
+#[test]
+fn a_firewall_on_the_way_is_named() {
+    let Some(lab) = require("router", &["nft"]) else { return };
+    let scanner = Namespace::new("scanner");
+    let router = Namespace::new("router");
+    let target = Namespace::new("target");
+    cable(
+        (&scanner, "to-router", &["198.18.0.1/30", "2001:db8:0:1::1/64"]),
+        (&router, "to-scanner", &["198.18.0.2/30", "2001:db8:0:1::2/64"]),
+    );
+    cable(
+        (&router, "to-target", &["198.18.0.5/30", "2001:db8:0:2::1/64"]),
+        (&target, "to-router", &["198.18.0.6/30", "2001:db8:0:2::2/64"]),
+    );
+    scanner.ip("route add default via 198.18.0.2");
+    scanner.ip("-6 route add default via 2001:db8:0:1::2");
+    target.ip("route add default via 198.18.0.5");
+    target.ip("-6 route add default via 2001:db8:0:2::1");
+    router.sysctl("net.ipv4.ip_forward", "1");
+    router.sysctl("net.ipv6.conf.all.forwarding", "1");
+    router.firewall("forward", &firewall());
+    let _listeners = Server::listeners(&target, &["198.18.0.6", "2001:db8:0:2::2"], &[22, 80]);
+    let hosts = [("198.18.0.6", "198.18.0.2", V4), ("2001:db8:0:2::2", "2001:db8:0:1::2", V6)];
+    for (address, by, rules) in hosts {
+        let report = scan(&lab, &scanner, address, rules);
+        check(&report, address, rules, Some(by));
+        println!("router: {address}: every state and reason right, {by} named");
+    }
+}
+
+/// The rules of both families.
+fn firewall() -> Vec<String> {
+    let line =
+        |family: &str, rule: &Rule| format!("meta nfproto {family} tcp dport {} {}", rule.port, rule.action);
+    let v4 = V4.iter().map(|rule| line("ipv4", rule));
+    let v6 = V6.iter().map(|rule| line("ipv6", rule));
+    v4.chain(v6).collect()
+}
+
+fn scan(lab: &Lab, scanner: &Namespace, address: &str, rules: &[Rule]) -> Report {
+    let ruled: String = rules.iter().map(|rule| format!(",{}", rule.port)).collect();
+    let ports = format!("22,80,{CLOSED}{ruled}");
+    lab.scan(scanner, &[address, "-p", &ports, "--json"]).report(Duration::from_secs(60))
+}
+
+/// Every verdict of `address`; ICMP errors come from `by`, or from the host itself.
+fn check(report: &Report, address: &str, rules: &[Rule], by: Option<&str>) {
+    let by = by.map(|by| by.parse().expect("an address"));
+    let plain = |verdict: &str| Told { verdict: verdict.to_owned(), from: None };
+    let mut truth: std::collections::BTreeMap<u16, Told> = rules
+        .iter()
+        .map(|rule| (rule.port, Told { from: by.filter(|_| rule.is_icmp), ..plain(rule.verdict) }))
+        .collect();
+    truth.extend([
+        (22, plain("open/syn-ack")),
+        (80, plain("open/syn-ack")),
+        (CLOSED, plain("closed/conn-refused")),
+    ]);
+    assert_eq!(report.ports(address), truth, "{address}");
+}

@@ -1,0 +1,52 @@
+//! All automation of the workspace, so that CI runs what a developer runs.
+//!
+//! `cargo xtask` alone lists the verbs.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to the person who runs it"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "not part of portolan: it measures its own steps by the machine's clock"
+)]
+
+mod ci;
+mod docs;
+mod house;
+mod machine;
+mod step;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["arrows"] => house::check(),
+        ["docs"] => docs::write(),
+        ["docs", "--check"] => docs::check(),
+        ["lab"] => ci::lab().map(drop),
+        ["deny"] => ci::deny().map(drop),
+        ["setup"] => machine::install_missing(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+  ci              everything CI runs, in CI's order
+  arrows          the house rules: who imports whom, unsafe, the clock, file sizes
+  docs [--check]  write (or compare) the man page and the shell completions
+  lab             the kernel-level tests alone (root, in network namespaces)
+  deny            licences, sources and duplicates of the dependencies
+  setup           install the Debian packages that the lab needs (root)";
