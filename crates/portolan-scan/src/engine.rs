@@ -12,6 +12,9 @@ use crate::sweep::Sweep;
 /// How long answers are waited for after a stop.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long to wait before looking whether slow readers have caught up.
+const BACKLOG_REST: Duration = Duration::from_millis(10);
+
 /// What protects the engine from believing too much. All are on; proofs in the atlas switch one off and show
 /// that verdicts become wrong without it.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -83,6 +86,9 @@ impl Engine {
             Outcome::Local(fault) if core.guards.requeue => {
                 core.tally.local_faults += 1;
                 core.tally.packets = core.tally.packets.saturating_sub(1);
+                if attempt.number > 1 && !attempt.canary {
+                    core.tally.retries = core.tally.retries.saturating_sub(1);
+                }
                 match &mut self.strategy {
                     Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
                     Strategy::Sweep(strategy) => strategy.local(core, &attempt, fault, &event),
@@ -168,10 +174,12 @@ impl Engine {
             Strategy::PerHost(strategy) => strategy.wake_at(),
             Strategy::Sweep(strategy) => strategy.wake_at(now),
         };
-        let strategy = strategy.filter(|at| *at > now);
         let asking = [strategy, self.core.window.grows_at(), self.core.pacer.wait(now)];
-        let asking = asking.into_iter().filter(|_| !self.core.stopping).flatten();
-        [self.core.flight.deadline(), self.stop_at].into_iter().flatten().chain(asking).min()
+        // What is past is not what holds back: a poll has just shown that nothing can be asked now.
+        let asking = asking.into_iter().flatten().filter(|at| *at > now);
+        let asking = asking.filter(|_| !self.core.stopping && !self.backlogged);
+        let look_again = self.backlogged.then(|| now + BACKLOG_REST);
+        [self.core.flight.deadline(), self.stop_at, look_again].into_iter().flatten().chain(asking).min()
     }
 
     /// Whether everything is settled and told.
@@ -213,7 +221,7 @@ impl Engine {
     fn silence(&mut self, attempt: &crate::flight::Attempt, now: Instant) {
         match &mut self.strategy {
             Strategy::PerHost(strategy) => strategy.silence(&mut self.core, attempt, now),
-            Strategy::Sweep(strategy) => strategy.silence(&mut self.core, attempt, now),
+            Strategy::Sweep(strategy) => strategy.silence(attempt),
         }
     }
 }

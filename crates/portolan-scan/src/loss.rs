@@ -14,6 +14,7 @@ const PRIOR: f64 = 0.01;
 pub(crate) struct Loss {
     first: u32,
     later: u32,
+    spell: bool,
 }
 
 impl Loss {
@@ -36,9 +37,14 @@ impl Loss {
         self.first.saturating_add(self.later)
     }
 
-    /// Whether any answer came late.
+    /// The path broke for a while: not the loss of single packets, but silence must be asked more often.
+    pub(crate) fn spell(&mut self) {
+        self.spell = true;
+    }
+
+    /// Whether any answer came late, or the path broke for a while.
     pub(crate) fn seen(&self) -> bool {
-        self.later > 0
+        self.later > 0 || self.spell
     }
 
     /// After how many spaced attempts the ports that would have answered are expected to have missed none:
@@ -70,7 +76,7 @@ mod tests {
     use super::*;
 
     fn after(first: u32, later: u32) -> Loss {
-        Loss { first, later }
+        Loss { first, later, spell: false }
     }
 
     #[test]

@@ -8,8 +8,9 @@ use portolan_model::{
 
 /// How many verdicts of a group keep their whole evidence.
 const SAMPLES: usize = 3;
-/// Codes are a byte; what comes after the last shares it, without its sender.
-const MAX_CODES: usize = 120;
+/// So many kinds are told apart by their sender; later ones share a kind without it. Reasons are few enough that a code
+/// never reaches the high bit, which a sweep uses.
+const MAX_CODES: usize = 60;
 
 /// Verdicts alike, counted once: each distinct (state, reason, sender) has a small code, and a port keeps
 /// that byte instead of a record.
@@ -97,20 +98,26 @@ impl Outcomes {
     }
 
     fn place(&mut self, claim: &Claim) -> usize {
-        let key = |claim: &Claim| (claim.state, claim.reason, claim.from);
-        if let Some(at) = self.kinds.iter().position(|kind| key(&kind.claim) == key(claim)) {
+        if let Some(at) = self.kinds.iter().position(|kind| alike(&kind.claim, claim)) {
             return at;
         }
         let mut claim = claim.clone();
         if self.kinds.len() >= MAX_CODES {
             claim.from = None;
-            if let Some(at) = self.kinds.iter().position(|kind| key(&kind.claim) == key(&claim)) {
+            if let Some(at) = self.kinds.iter().position(|kind| alike(&kind.claim, &claim)) {
                 return at;
             }
         }
         self.kinds.push(Kind { claim, rtt: None, samples: Vec::new() });
+        debug_assert!(self.kinds.len() < 0x80, "a code has seven bits");
         self.kinds.len() - 1
     }
+}
+
+/// Whether two claims are of one kind: they say the same and rest on the same.
+fn alike(one: &Claim, other: &Claim) -> bool {
+    (one.state, one.reason, one.from) == (other.state, other.reason, other.from)
+        && one.confidence.because == other.confidence.because
 }
 
 /// Ports of several hosts by code, merged where hosts are alike.

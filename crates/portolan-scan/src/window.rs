@@ -61,7 +61,7 @@ impl Window {
             self.ceiling = self.ceiling.min(waiting).max(1);
         }
         self.size = (self.size / 2).clamp(1, self.ceiling);
-        self.floor = self.floor.min(self.size);
+        self.floor = self.floor.min(self.size).max(8).min(self.ceiling);
         self.held_since = None;
     }
 

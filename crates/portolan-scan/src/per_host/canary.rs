@@ -8,6 +8,9 @@ use crate::rtt::Rtt;
 const SILENCES: u32 = 64;
 /// How long a host that stopped answering is left alone before it is tried again, in turn.
 const RESTS: [u64; 5] = [1, 2, 4, 8, 20];
+/// Faults of our own machine in a row before we give up asking, and the first rest after one.
+const FAULTS: u8 = 8;
+const FAULT_REST: Duration = Duration::from_millis(100);
 /// How often a host may be lost and come back before its silences are left unknown.
 const RETURNS: u8 = 8;
 /// A host that was away longer than this may have banned us: it is asked slowly afterwards.
@@ -27,12 +30,16 @@ pub(super) struct Canary {
     heard: Option<Instant>,
     /// When an answer last came in.
     heard_at: Instant,
+    /// The port of that answer.
+    latest: u32,
     responder: Option<Responder>,
     silences: u32,
     waiting: bool,
     missed: u8,
     due: Option<Instant>,
     lost: bool,
+    /// How often in a row our own machine could not ask.
+    faults: u8,
     rests: usize,
     returns: u8,
     spacing: Duration,
@@ -58,12 +65,16 @@ impl Canary {
 
     /// The port that vouches.
     pub(super) fn witness(&self) -> Option<(u32, Instant)> {
-        self.responder.map(|responder| (responder.port, self.heard_at))
+        self.heard.map(|_| (self.latest, self.heard_at))
     }
 
     /// The host answered a probe asked at `asked`. If it had been lost, tells since when.
     pub(super) fn heard(&mut self, port: u32, closed: bool, asked: Instant, now: Instant) -> Option<Instant> {
         let before = self.heard;
+        let doubted = self.missed > 0;
+        if self.heard.is_none_or(|heard| asked >= heard) {
+            self.latest = port;
+        }
         self.heard = self.heard.max(Some(asked));
         // A closed port makes the best canary: asking it again disturbs no service.
         if self.responder.is_none_or(|responder| closed && !responder.closed) {
@@ -75,8 +86,10 @@ impl Canary {
         self.missed = 0;
         self.waiting = false;
         self.due = None;
+        self.faults = 0;
         if !self.lost {
-            return None;
+            // One canary was missed before this: what was silent meanwhile may have been silent with it.
+            return before.filter(|_| doubted);
         }
         self.lost = false;
         self.rests = 0;
@@ -100,6 +113,7 @@ impl Canary {
     /// The canary was not answered. True when the host is taken for lost by this.
     pub(super) fn missed(&mut self, lossy: bool, now: Instant) -> bool {
         self.waiting = false;
+        self.faults = 0;
         self.missed = self.missed.saturating_add(1);
         let enough = if lossy { 3 } else { 2 };
         if self.missed < enough {
@@ -115,7 +129,19 @@ impl Canary {
         newly
     }
 
-    /// The canary itself could not be asked.
+    /// Our own machine could not ask the canary: again later, and later still.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.waiting = false;
+        self.faults = self.faults.saturating_add(1);
+        self.due = Some(now + FAULT_REST * (1 << self.faults.min(6)));
+    }
+
+    /// Whether our own machine has failed so often that nothing more can be learnt.
+    pub(super) fn is_blind(&self) -> bool {
+        self.faults > FAULTS
+    }
+
+    /// The canary is to be asked again.
     pub(super) fn ask_again(&mut self, at: Instant) {
         self.waiting = false;
         self.due = Some(at);

@@ -30,6 +30,8 @@ const MOST_TRIES: u8 = 12;
 /// How long the first probes of a host that never answered wait: the three seconds in which the kernel looks for a
 /// neighbour, and a little.
 const SCOUT_PATIENCE: Duration = Duration::from_millis(3300);
+/// A missing route counts again after this long.
+const ROUTE_REST: Duration = Duration::from_millis(35);
 /// Self-connects at one port before it stays unknown.
 const SELF_CONNECTS: u8 = 20;
 
@@ -94,6 +96,8 @@ pub(crate) struct Host {
     /// What keeps us from reaching the host at all.
     pub(super) unreached: Option<(Claim, Fact, Instant)>,
     unreached_count: u8,
+    /// What keeps the canary from being asked.
+    pub(super) blind: Option<(Claim, Fact, Instant)>,
 }
 
 impl Host {
@@ -116,6 +120,7 @@ impl Host {
             canary: Canary::default(),
             unreached: None,
             unreached_count: 0,
+            blind: None,
         }
     }
 
@@ -137,7 +142,7 @@ impl Host {
 
     /// What to ask next.
     pub(crate) fn next(&mut self, core: &Core, now: Instant) -> Next {
-        if self.is_unreached() || self.canary.is_given_up() {
+        if self.is_unreached() || self.canary.is_given_up() || self.canary.is_blind() {
             return Next::Finished;
         }
         if let Some(wait) = self.canary.holds_back(now) {
@@ -147,10 +152,9 @@ impl Host {
             self.in_flight += 1;
             return Next::Ask { port, number: 1, canary: true };
         }
-        while let Some(Reverse((due, port))) =
+        while let Some(Reverse((_, port))) =
             self.retries.peek().copied().filter(|Reverse((due, _))| *due <= now)
         {
-            let _ = due;
             self.retries.pop();
             if self.codes[port as usize] == 0 {
                 return self.ask(port, now);
@@ -171,6 +175,10 @@ impl Host {
 
     /// Somebody answered.
     pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
+        if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+            // Somebody on the way speaks for a host that says nothing: a miss.
+            return self.silence(core, attempt, event.at);
+        }
         let rtt = event.at.since(event.sent);
         if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
             let first = self.rtt.smoothed().is_none();
@@ -206,7 +214,9 @@ impl Host {
     /// Nobody answered in time.
     pub(crate) fn silence(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
         if attempt.canary {
-            if self.canary.missed(self.loss.seen(), now) {
+            let lossy = self.loss.seen();
+            self.loss.spell();
+            if self.canary.missed(lossy, now) {
                 self.retries.clear();
             }
             return;
@@ -232,20 +242,24 @@ impl Host {
         if fault.is_shortage() {
             core.window.shrink(waiting, fault != LocalFault::NoBuffers);
         }
-        if attempt.canary {
-            self.canary.ask_again(event.at + gap(2));
-            return;
-        }
         let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) else {
             return;
         };
+        if attempt.canary {
+            self.blind = Some((claim, Fact::Local(fault), event.at));
+            self.canary.failed(event.at);
+            return;
+        }
         if matches!(fault, LocalFault::NoRoute | LocalFault::NoNeighbour { .. })
             && self.canary.last_heard().is_none()
         {
             // The kernel has asked for a neighbour three times in three seconds before it says that there is none.
             let weight = if matches!(fault, LocalFault::NoRoute) { 1 } else { UNREACHED };
-            self.unreached_count = self.unreached_count.saturating_add(weight);
-            self.unreached = Some((claim.clone(), Fact::Local(fault), event.at));
+            // A whole batch meets a missing route in one instant: that is one observation, not many.
+            if self.unreached.as_ref().is_none_or(|(_, _, at)| event.at.since(*at) >= ROUTE_REST) {
+                self.unreached_count = self.unreached_count.saturating_add(weight);
+                self.unreached = Some((claim.clone(), Fact::Local(fault), event.at));
+            }
         }
         let port = self.pending(attempt);
         port.in_flight = false;
@@ -280,7 +294,7 @@ impl Host {
     }
 
     pub(super) fn is_unreached(&self) -> bool {
-        self.unreached_count >= UNREACHED
+        self.unreached_count >= UNREACHED && self.canary.last_heard().is_none()
     }
 
     /// How many spaced attempts silence needs before it may mean anything.
@@ -346,11 +360,14 @@ impl Host {
         self.retries.clear();
         let mut due = now;
         for (port, pending) in &mut self.pending {
-            if self.codes[*port as usize] != 0 || pending.in_flight {
+            if self.codes[*port as usize] != 0 {
                 continue;
             }
             if pending.last >= since {
                 pending.tries = 0;
+            }
+            if pending.in_flight {
+                continue;
             }
             due = due + Duration::from_micros(1);
             self.retries.push(Reverse((due, *port)));
@@ -366,7 +383,15 @@ impl Host {
     }
 
     fn count_answer(&mut self, core: &mut Core, attempt: &Attempt, rtt: Duration) {
-        let tried = self.pending.get(&attempt.port).map_or(0, |pending| pending.tries);
+        // An answer that was not believed at once was an answer all the same: nothing was lost.
+        let (tried, contradicted) = self
+            .pending
+            .get(&attempt.port)
+            .map_or((0, false), |pending| (pending.tries, pending.provisional.is_some()));
+        let tried = if contradicted { 0 } else { tried };
+        if contradicted {
+            self.loss.spell();
+        }
         let first = tried == 0 && first_packet_answered(1, rtt, self.rtt.smoothed());
         self.loss.answered(first);
         let answers = &mut core.tally.answers;

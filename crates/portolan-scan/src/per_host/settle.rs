@@ -56,6 +56,12 @@ impl Host {
             let told = self.named || claim.reason.is_local();
             return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
         }
+        let blind = self.blind.as_ref().filter(|_| self.canary.is_blind());
+        if let Some((claim, fact, at)) = blind
+            && pending.as_ref().is_none_or(|pending| self.vouch(pending) != Vouch::Later)
+        {
+            return Some(local_verdict(endpoint, claim.clone(), *fact, *at));
+        }
         let Some(pending) = pending else {
             return self.is_listed().then(|| self.unasked(core, endpoint, now));
         };
@@ -69,8 +75,13 @@ impl Host {
         if pending.tries == 0 {
             return Some(self.unasked(core, endpoint, now));
         }
-        let vouch = self.vouch(&pending);
-        if core.stopping && vouch != Vouch::Later {
+        // Fewer attempts than the loss asks for prove nothing, whoever answered later.
+        let short = core.guards.retry && pending.tries < self.needed(core);
+        let vouch = match self.vouch(&pending) {
+            Vouch::Later if short => Vouch::Before,
+            vouch => vouch,
+        };
+        if core.stopping && (short || vouch != Vouch::Later) {
             return Some(stopped(endpoint, now));
         }
         let claim = tcp_connect::silence(vouch, pending.tries, self.loss.share());

@@ -77,6 +77,9 @@ impl Sweep {
     pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
+        if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+            return block.silent(attempt);
+        }
         let rtt = event.at.since(event.sent);
         if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
             core.rtt.sample(rtt);
@@ -102,8 +105,7 @@ impl Sweep {
         }
     }
 
-    pub(crate) fn silence(&mut self, core: &mut Core, attempt: &Attempt, _now: Instant) {
-        let _ = core;
+    pub(crate) fn silence(&mut self, attempt: &Attempt) {
         if let Some(block) = self.block.as_mut() {
             block.in_flight -= 1;
             block.silent(attempt);
@@ -116,11 +118,11 @@ impl Sweep {
         block.in_flight -= 1;
         if fault.is_shortage() {
             core.window.shrink(waiting, fault != LocalFault::NoBuffers);
-            if block.ask_again(attempt, event.at + Duration::from_millis(50), PATIENCE_WITH_US)
-                || attempt.canary
-            {
-                return;
-            }
+        }
+        let again = (fault.is_shortage() || attempt.canary)
+            && block.ask_again(attempt, event.at + Duration::from_millis(50), PATIENCE_WITH_US);
+        if again || attempt.canary {
+            return;
         }
         if let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) {
             let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, Fact::Local(fault));
