@@ -91,7 +91,8 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         timing,
         max_rate: args.max_rate,
         shard: args.shard.map(|(index, count)| Shard { index, count }),
-        seed: args.seed.unwrap_or_else(seed),
+        // Shards are parts of one order, so they must agree on it without a word.
+        seed: args.seed.unwrap_or_else(|| if args.shard.is_some() { 0 } else { seed() }),
     };
     Ok(Plan::new(spec)?)
 }
