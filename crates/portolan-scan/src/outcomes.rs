@@ -35,6 +35,11 @@ struct Rtts {
 }
 
 impl Outcomes {
+    /// The code (from 1) of this claim's kind, of which no verdict is counted yet.
+    pub(crate) fn kind(&mut self, claim: &Claim) -> u8 {
+        u8::try_from(self.place(claim) + 1).unwrap_or(u8::MAX)
+    }
+
     /// The code (from 1) of this verdict's kind; the verdict itself is kept if it is among the first.
     pub(crate) fn code(&mut self, verdict: &Verdict) -> u8 {
         let at = self.place(&verdict.claim);

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use portolan_model::{Address, Endpoint, Instant, PortState, Transport, Verdict};
+use portolan_model::{Address, Endpoint, Fact, Instant, PortState, Transport, Verdict};
 
 use crate::core::Core;
 use crate::flight::Attempt;
@@ -67,6 +67,8 @@ pub(super) struct Block {
     witnesses: VecDeque<u32>,
     again: VecDeque<(Instant, Attempt)>,
     troubles: BTreeMap<u32, u8>,
+    /// What was told of an endpoint, as long as it is not believed.
+    pub(super) told: BTreeMap<u32, (Fact, Instant)>,
 }
 
 /// Rounds over everybody at most.
@@ -116,6 +118,7 @@ impl Block {
             witnesses: VecDeque::new(),
             again: VecDeque::new(),
             troubles: BTreeMap::new(),
+            told: BTreeMap::new(),
             hosts,
             width,
         }
@@ -240,7 +243,9 @@ impl Block {
             return;
         }
         let place = self.place(attempt);
-        self.codes[place] = self.outcomes.code(verdict) | PROVISIONAL;
+        self.codes[place] = self.outcomes.kind(&verdict.claim) | PROVISIONAL;
+        let told = verdict.evidence().iter().last().map(|observation| (observation.fact, observation.at));
+        self.told.extend(told.map(|told| (attempt.port, told)));
     }
 
     /// Nobody answered in time. A witness is asked three times before it counts as gone.

@@ -54,7 +54,7 @@ impl Block {
             let Some(endpoint) = self.endpoint(place) else { continue };
             let code = self.codes[place];
             if code & PROVISIONAL != 0 {
-                self.codes[place] = self.believe(core, outcomes, &host, (endpoint, code & !PROVISIONAL), now);
+                self.codes[place] = self.believe(core, outcomes, &host, (endpoint, place), now);
             } else if code == 0 {
                 self.codes[place] = self.last_word(core, outcomes, &host, endpoint, (loss, now));
             }
@@ -67,9 +67,10 @@ impl Block {
         core: &mut Core,
         outcomes: &mut Outcomes,
         host: &SweptHost,
-        (endpoint, code): (Endpoint, u8),
+        (endpoint, place): (Endpoint, usize),
         now: Instant,
     ) -> u8 {
+        let code = self.codes[place] & !PROVISIONAL;
         let Some(claim) = outcomes.claim(code).cloned() else { return 0 };
         // Nobody there: counted, not listed, unless the user named the host.
         let absent = matches!(
@@ -84,13 +85,15 @@ impl Block {
             core.tally.unlisted += 1;
             return code | PROVISIONAL;
         }
-        let fact = outcomes.sample_fact(code).unwrap_or(Fact::Stopped);
-        let verdict = Verdict::new(endpoint, claim, Method::Connect, self.rounds, Evidence::new(now, fact));
+        // A place is below 2^16, and whatever is not believed yet was noted.
+        let told = u32::try_from(place).ok().and_then(|place| self.told.get(&place).copied());
+        let (fact, at) = told.unwrap_or((Fact::Stopped, now));
+        let verdict = Verdict::new(endpoint, claim, Method::Connect, self.rounds, Evidence::new(at, fact));
         core.tally.settled(&verdict, 1);
         if !core.plan.fold {
-            core.tell_verdict(verdict);
+            core.tell_verdict(verdict.clone());
         }
-        code
+        outcomes.code(&verdict)
     }
 
     fn last_word(
