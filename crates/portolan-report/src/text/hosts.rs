@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use portolan_explain::{
-    Lang, host_down, host_not_asked, host_silent, more_hosts, more_names, name_is, reason, up_without_open,
+    Lang, host_down, host_not_asked, host_silent, more_hosts, more_names, name_is, others, reason,
+    up_without_open,
 };
 use portolan_model::{Address, HostReport, HostState, Untrusted};
 use unicode_width::UnicodeWidthStr;
@@ -93,7 +94,7 @@ impl Quiet {
 
     pub(super) fn sentences(&self, lang: Lang) -> impl Iterator<Item = String> {
         let idle = self.idle.sentences.iter().cloned();
-        let more = (self.idle.more > 0).then(|| more_hosts(lang, self.idle.more));
+        let more = (self.idle.more > 0).then(|| others(lang, self.idle.more));
         let idle: Vec<String> = idle.chain(more).collect();
         let idle = (!idle.is_empty()).then(|| up_without_open(lang, &idle.join(", ")));
         idle.into_iter().chain([&self.silent, &self.down, &self.not_asked].into_iter().flat_map(
