@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use portolan_model::{Address, Endpoint, Fact, Instant, PortState, Transport, Verdict};
+use portolan_model::{Address, Claim, Endpoint, Fact, Instant, PortState, Transport, Verdict};
 
 use crate::core::Core;
 use crate::flight::Attempt;
@@ -32,6 +32,8 @@ pub(super) struct SweptHost {
     pub(super) witness: Option<u32>,
     /// When the witness answered after the last round.
     pub(super) vouched: Option<Instant>,
+    /// What of our own kept the witness from being asked.
+    pub(super) blind: Option<(Claim, Fact, Instant)>,
     pub(super) rtt: Option<Duration>,
 }
 
@@ -91,6 +93,7 @@ impl Block {
                 heard: false,
                 witness: None,
                 vouched: None,
+                blind: None,
                 rtt: None,
             })
             .collect();

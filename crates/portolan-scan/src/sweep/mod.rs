@@ -121,10 +121,15 @@ impl Sweep {
         }
         let again = (fault.is_shortage() || attempt.canary)
             && block.ask_again(attempt, event.at + Duration::from_millis(50), PATIENCE_WITH_US);
-        if again || attempt.canary {
+        if again {
             return;
         }
         if let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) {
+            if attempt.canary {
+                // Our own fault must not read as the host's end.
+                block.hosts[attempt.host as usize].blind = Some((claim, Fact::Local(fault), event.at));
+                return;
+            }
             let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, Fact::Local(fault));
             block.provisional(attempt, &verdict);
         }

@@ -113,7 +113,10 @@ impl Block {
             (true, Some(_)) => Vouch::Later,
             (true, None) => Vouch::Before,
         };
-        let verdict = if core.stopping && vouch != Vouch::Later {
+        let blind = host.blind.as_ref().filter(|_| vouch == Vouch::Before);
+        let verdict = if let Some((claim, fact, at)) = blind {
+            Verdict::new(endpoint, claim.clone(), Method::Connect, 0, Evidence::new(*at, *fact))
+        } else if core.stopping && vouch != Vouch::Later {
             Verdict::new(
                 endpoint,
                 tcp_connect::interrupted(),
