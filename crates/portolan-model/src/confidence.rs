@@ -56,6 +56,18 @@ tokens! {
         IcmpFromOther = "icmp.from-other",
         /// The kernel did not say who sent the ICMP error.
         IcmpSenderUnknown = "icmp.sender-unknown",
+        /// The answer bears the id of our question.
+        EchoesId = "answer.echoes-id",
+        /// The answer is of the protocol asked, which has no id to bear.
+        FitsProtocol = "answer.fits-protocol",
+        /// The answer is not of the protocol asked.
+        UnlikeProtocol = "answer.unlike-protocol",
+        /// The answer came from another port, to the port of ours that only this exchange used.
+        OtherPort = "answer.other-port",
+        /// The ICMP error quotes what we sent, its id included.
+        QuoteMatches = "quote.matches",
+        /// The ICMP error quotes too little of what we sent to bear its id.
+        QuoteWithoutId = "quote.without-id",
         /// Each attempt was spaced from the one before.
         RetriesSpaced = "retries.spaced",
         /// A later probe to the same host was answered.
@@ -64,6 +76,10 @@ tokens! {
         HostAnsweredBefore = "host.answered-before",
         /// The host never answered anything.
         HostNeverAnswered = "host.never-answered",
+        /// The host answered in another transport protocol only.
+        HostAnsweredElsewhere = "host.answered-elsewhere",
+        /// Silence of UDP: an open port, a filter, and an ICMP error withheld or lost look the same.
+        SilenceIsAmbiguous = "udp.silence-is-ambiguous",
         /// Answers of this host get lost.
         LossSeen = "host.loses-replies",
         /// No answer of this host was lost.
@@ -92,6 +108,8 @@ tokens! {
         AnyAnswer = "any-answer",
         /// A repair on this machine.
         FixHere = "fix-here",
+        /// A question in the protocol that is spoken there.
+        OtherPayload = "other-payload",
     }
 }
 

@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Endpoint};
 use crate::time::Instant;
+use crate::udp_probe::Likeness;
 
 /// The layers of RFC 1122 section 1.1.3, from the wire up.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -101,6 +102,24 @@ pub enum Fact {
     Refused,
     /// The error queue held an ICMP error.
     Icmp(Icmp),
+    /// A datagram was handed to the kernel, which took it.
+    Sent {
+        /// The attempt's number, from 1.
+        attempt: u8,
+        /// The name of the probe whose payload it carried.
+        probe: &'static str,
+        /// The payload's length.
+        bytes: u16,
+    },
+    /// A datagram came back.
+    Datagram {
+        /// From where.
+        from: Endpoint,
+        /// Its length.
+        bytes: u16,
+        /// Whether it is an answer to what was asked.
+        likeness: Likeness,
+    },
     /// Nothing came back.
     Silence {
         /// How many attempts went unanswered.
@@ -127,7 +146,9 @@ impl Fact {
         match self {
             Fact::Icmp(_) => Layer::Internet,
             Fact::Local(LocalFault::NoNeighbour { .. }) => Layer::Link,
-            Fact::Local(LocalFault::NoDescriptors) | Fact::Stopped => Layer::Application,
+            Fact::Datagram { likeness: Likeness::Echoes | Likeness::Fits, .. }
+            | Fact::Local(LocalFault::NoDescriptors)
+            | Fact::Stopped => Layer::Application,
             Fact::Local(LocalFault::Firewall | LocalFault::NoRoute | LocalFault::Permission) => {
                 Layer::Internet
             }

@@ -34,9 +34,11 @@ macro_rules! reasons {
 reasons! {
     /// The three-way handshake completed.
     SynAck = "syn-ack", Transport, [Open];
+    /// A datagram came back.
+    UdpResponse = "udp-response", Transport, [Open];
     /// `connect` was refused and no ICMP error came with it: a RST.
     ConnRefused = "conn-refused", Transport, [Closed];
-    /// ICMP 3/3, ICMPv6 1/4: a reject rule when it answers TCP.
+    /// ICMP 3/3, ICMPv6 1/4: a reject rule when it answers TCP, or when it answers UDP in another's place.
     PortUnreach = "port-unreach", Internet, [Filtered, Closed];
     /// ICMP 3/9.
     NetProhibited = "net-prohibited", Internet, [Filtered];

@@ -19,14 +19,16 @@ pub struct Begin {
     pub targets: Vec<Untrusted>,
     /// The exclusions as typed.
     pub excluded: Vec<Untrusted>,
-    /// The TCP ports of most hosts, as ranges.
+    /// The TCP ports of most hosts, as ranges; empty if TCP is not asked.
     pub ports: String,
+    /// The UDP ports of most hosts, as ranges; empty if UDP is not asked.
+    pub udp_ports: String,
     /// How many addresses.
     pub addresses: u128,
     /// How many endpoints (address and port).
     pub endpoints: u128,
-    /// How ports are asked.
-    pub method: Method,
+    /// How ports are asked, one method a transport protocol.
+    pub methods: Vec<Method>,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order.
@@ -167,6 +169,10 @@ pub struct Finish {
     pub self_connects: u64,
     /// Answers that belong to no probe of ours.
     pub strays: u64,
+    /// Calls that sent nothing because the error of an earlier datagram was pending; each was made again at once.
+    pub pending_errors: u64,
+    /// Datagrams that our own receive queue lost; what waited for an answer then was asked again.
+    pub overruns: u64,
     /// Estimated share of round trips lost.
     pub loss: f32,
     /// Expected share of the responsive ports that were seen, from 0 to 1.

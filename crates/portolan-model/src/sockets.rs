@@ -1,7 +1,11 @@
-//! The door without privilege: connects through the kernel's own sockets.
+//! The door without privilege: connects and datagrams through the kernel's own sockets.
 //!
 //! The engine hands over [`Request`]s and is given [`Event`]s. A door reports only what its kernel told
 //! it; it decides nothing, and it tells the time, so that time has one source.
+//!
+//! A connect ends in one [`Completion`] that bears its name. A datagram is different: the wire knows no names, so
+//! whatever comes back is handed over as it came, and only the engine can tell whose answer it is, or that it is a
+//! stranger's.
 
 use std::net::SocketAddr;
 
@@ -20,7 +24,7 @@ pub struct ProbeId {
 }
 
 /// What the engine asks of the door.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// Start a TCP connection.
     Connect {
@@ -29,11 +33,24 @@ pub enum Request {
         /// To where.
         to: Endpoint,
     },
-    /// Give this attempt up: no completion is wanted any more.
+    /// Send a UDP datagram. It ends in [`Event::Sent`] or [`Event::Unsent`], one of them, before `transmit` returns.
+    Datagram {
+        /// The attempt's name.
+        probe: ProbeId,
+        /// To where.
+        to: Endpoint,
+        /// What.
+        payload: Box<[u8]>,
+        /// From a port of its own, open until the attempt is abandoned: where the answer may come from another port,
+        /// ours is the only name the exchange has (RFC 1350 section 4).
+        own_port: bool,
+    },
+    /// Give this attempt up: no completion is wanted any more. Of a datagram only its own port is given up; what answers
+    /// it may still come in.
     Abandon(ProbeId),
 }
 
-/// How an attempt ended.
+/// How a connect ended, or what an error about a datagram says.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// Connected. The door has closed the connection again (with a reset: nothing was exchanged).
@@ -51,9 +68,9 @@ pub enum Outcome {
     Local(LocalFault),
 }
 
-/// One attempt is over.
+/// A connect is over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Event {
+pub struct Completion {
     /// Which.
     pub probe: ProbeId,
     /// When `connect` was called.
@@ -64,14 +81,90 @@ pub struct Event {
     pub outcome: Outcome,
 }
 
+/// A datagram came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    /// From where.
+    pub from: Endpoint,
+    /// To which port of ours.
+    pub local: u16,
+    /// When it was noticed.
+    pub at: Instant,
+    /// What is in it.
+    pub bytes: Box<[u8]>,
+}
+
+/// An ICMP error, or a failure of our own, about a datagram that had left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DatagramError {
+    /// Where the datagram was going.
+    pub to: Endpoint,
+    /// When the error was noticed.
+    pub at: Instant,
+    /// What it says: [`Outcome::Icmp`] or [`Outcome::Local`].
+    pub outcome: Outcome,
+    /// As much of the datagram's payload as the error quotes, often all of it, sometimes nothing.
+    pub quoted: Box<[u8]>,
+}
+
+/// What the door has to tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A connect is over.
+    Connect(Completion),
+    /// A datagram left this machine.
+    Sent {
+        /// Which.
+        probe: ProbeId,
+        /// When, measured after the call that succeeded.
+        at: Instant,
+        /// From which port of ours.
+        local: u16,
+        /// How many calls failed before it without sending: the error of an earlier datagram was pending.
+        held: u32,
+    },
+    /// A datagram never left this machine.
+    Unsent {
+        /// Which.
+        probe: ProbeId,
+        /// When that was known.
+        at: Instant,
+        /// Why.
+        fault: LocalFault,
+    },
+    /// A datagram came in, from whomever.
+    Datagram(Datagram),
+    /// An error about a datagram.
+    Error(DatagramError),
+    /// Our own receive queue was full: so many datagrams were lost in it since the last time this was told.
+    Overrun {
+        /// How many.
+        count: u64,
+        /// When it was noticed.
+        at: Instant,
+    },
+}
+
+impl Event {
+    /// The completion of a connect, if it is one.
+    pub fn completion(self) -> Option<Completion> {
+        match self {
+            Event::Connect(completion) => Some(completion),
+            _ => None,
+        }
+    }
+}
+
 /// The limits of the machine behind the door, read when it was opened.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Capacity {
     /// How many connects may wait at a time.
     pub sockets: usize,
+    /// How many datagrams may wait at a time: if each of them is answered at once, the receive queues hold it.
+    pub datagrams: usize,
 }
 
-/// Connects without privilege; behind it a kernel or a simulated world.
+/// Connects and datagrams without privilege; behind it a kernel or a simulated world.
 pub trait Sockets {
     /// The time, on the scan's own clock.
     fn now(&self) -> Instant;
@@ -79,13 +172,13 @@ pub trait Sockets {
     /// What the machine can bear.
     fn capacity(&self) -> Capacity;
 
-    /// Moves every completion that is known by now into `inbox`, without waiting.
+    /// Moves every event that is known by now into `inbox`, without waiting.
     fn receive(&mut self, inbox: &mut Vec<Event>);
 
     /// Carries out and removes every request. A failure comes back as an event.
     fn transmit(&mut self, outbox: &mut Vec<Request>);
 
-    /// Waits for a completion, for `deadline`, or for an interruption, whichever is first.
+    /// Waits for an event, for `deadline`, or for an interruption, whichever is first.
     /// Without a deadline it waits for one of the others.
     fn wait_until(&mut self, deadline: Option<Instant>);
 }

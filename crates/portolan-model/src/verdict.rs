@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use crate::confidence::Confidence;
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Transport};
 use crate::evidence::Evidence;
 use crate::reason::Reason;
+use crate::service::Service;
 use crate::state::PortState;
 
 /// How a port was asked.
@@ -11,6 +12,8 @@ use crate::state::PortState;
 pub enum Method {
     /// The kernel's own `connect`, no privilege.
     Connect,
+    /// Datagrams of the kernel's own sockets and their error queue, no privilege.
+    Udp,
 }
 
 impl Method {
@@ -18,6 +21,15 @@ impl Method {
     pub const fn name(self) -> &'static str {
         match self {
             Method::Connect => "connect",
+            Method::Udp => "udp",
+        }
+    }
+
+    /// The one that asks ports of `transport` here.
+    pub const fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Udp => Method::Udp,
+            Transport::Tcp | Transport::Sctp => Method::Connect,
         }
     }
 }
@@ -50,6 +62,10 @@ pub struct Verdict {
     pub rtt: Option<Duration>,
     /// How many attempts were made.
     pub tries: u8,
+    /// The service that showed itself, if one did.
+    pub service: Option<Box<Service>>,
+    /// The bytes of the answer, where it had any of its own.
+    pub answer: Option<Box<[u8]>>,
     evidence: Evidence,
 }
 
@@ -62,7 +78,7 @@ impl Verdict {
             claim.reason,
             claim.state
         );
-        Verdict { endpoint, claim, method, rtt: None, tries, evidence }
+        Verdict { endpoint, claim, method, rtt: None, tries, service: None, answer: None, evidence }
     }
 
     /// The same with the round trip of the deciding answer.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Completion, Event, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint};
 use portolan_net::{ConnectDoor, Family, interface_index, resolve};
 use portolan_target::AddressSet;
@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         door.receive(&mut events);
         door.wait_until(Some(deadline));
     }
+    let events: Vec<Completion> = events.into_iter().filter_map(Event::completion).collect();
     for (slot, port) in (0..).zip(&ports) {
         match events.iter().find(|event| event.probe.slot == slot) {
             Some(event) => println!("{port} {:?} after {:?}", event.outcome, event.at.since(event.sent)),

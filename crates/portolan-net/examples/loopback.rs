@@ -49,7 +49,7 @@ fn sweep(door: &mut ConnectDoor, address: Address, window: u32) -> Tally {
         door.transmit(&mut outbox);
         door.wait_until(None);
         door.receive(&mut inbox);
-        for event in inbox.drain(..) {
+        for event in inbox.drain(..).filter_map(Event::completion) {
             let slot = event.probe.slot;
             free.push(slot);
             match event.outcome {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Endpoint, LocalFault};
 use portolan_net::ConnectDoor;
 use portolan_target::AddressSet;
@@ -17,7 +17,7 @@ fn requests(to: SocketAddr, count: u32) -> Vec<Request> {
     (0..count).map(|slot| Request::Connect { probe: ProbeId { slot, tag: 7 }, to }).collect()
 }
 
-fn events(door: &mut ConnectDoor, outbox: &mut Vec<Request>) -> Vec<Event> {
+fn events(door: &mut ConnectDoor, outbox: &mut Vec<Request>) -> Vec<Completion> {
     let mut inbox = Vec::new();
     door.transmit(outbox);
     let until = door.now() + Duration::from_millis(30);
@@ -25,7 +25,7 @@ fn events(door: &mut ConnectDoor, outbox: &mut Vec<Request>) -> Vec<Event> {
         door.wait_until(Some(until));
         door.receive(&mut inbox);
     }
-    inbox
+    inbox.into_iter().filter_map(Event::completion).collect()
 }
 
 #[test]
@@ -54,5 +54,5 @@ fn a_shortage_of_descriptors_is_our_own_failure_and_passes() {
     let mut outbox: Vec<Request> = (0..100).map(|slot| Request::Abandon(ProbeId { slot, tag: 7 })).collect();
     assert_eq!(events(&mut door, &mut outbox), []);
     let found = events(&mut door, &mut requests(open, 1));
-    assert!(matches!(found[..], [Event { outcome: Outcome::Connected { .. }, .. }]), "{found:?}");
+    assert!(matches!(found[..], [Completion { outcome: Outcome::Connected { .. }, .. }]), "{found:?}");
 }

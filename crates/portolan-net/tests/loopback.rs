@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint, LocalFault};
 use portolan_net::ConnectDoor;
 use portolan_target::AddressSet;
@@ -24,7 +24,7 @@ fn connect(slot: u32, to: SocketAddr) -> Request {
 }
 
 /// What became of each target, asked `window` at a time; gives up after ten seconds.
-fn ask(door: &mut ConnectDoor, targets: &[SocketAddr], window: usize) -> BTreeMap<SocketAddr, Event> {
+fn ask(door: &mut ConnectDoor, targets: &[SocketAddr], window: usize) -> BTreeMap<SocketAddr, Completion> {
     let mut found = BTreeMap::new();
     let deadline = door.now() + Duration::from_secs(10);
     let mut inbox = Vec::new();
@@ -36,7 +36,7 @@ fn ask(door: &mut ConnectDoor, targets: &[SocketAddr], window: usize) -> BTreeMa
         while found.len() < wanted && door.now() < deadline {
             door.wait_until(Some(deadline));
             door.receive(&mut inbox);
-            for event in inbox.drain(..) {
+            for event in inbox.drain(..).filter_map(Event::completion) {
                 assert_eq!(event.probe.tag, event.probe.slot ^ 0x5eed);
                 assert!(event.sent <= event.at);
                 let twice = found.insert(chunk[event.probe.slot as usize], event);
@@ -222,5 +222,8 @@ fn what_is_not_tcp_or_has_an_absurd_slot_is_a_local_failure() {
     let mut inbox = Vec::new();
     door.receive(&mut inbox);
     assert_eq!(inbox.len(), 2);
-    assert!(inbox.iter().all(|event| matches!(event.outcome, Outcome::Local(LocalFault::Other(_)))));
+    let ends = inbox.into_iter().filter_map(Event::completion);
+    assert!(
+        ends.map(|end| end.outcome).all(|outcome| matches!(outcome, Outcome::Local(LocalFault::Other(_))))
+    );
 }

@@ -52,7 +52,7 @@ pub struct TextSink<W> {
     names: Arc<Names>,
     labels: Labels,
     columns: Columns,
-    method: Option<Method>,
+    methods: Vec<Method>,
     headed: bool,
     shown: BTreeMap<Endpoint, PortState>,
     folded: Folded,
@@ -73,7 +73,7 @@ impl<W: Write> TextSink<W> {
             names,
             labels,
             columns,
-            method: None,
+            methods: Vec::new(),
             headed: false,
             shown: BTreeMap::new(),
             folded: Folded::default(),
@@ -149,7 +149,7 @@ impl<W: Write> Sink for TextSink<W> {
     fn begin(&mut self, begin: &Begin) -> io::Result<()> {
         let host = hosts::widest(&begin.targets, &self.names, &self.labels, self.options.width);
         self.columns = Columns::new(&self.options, host);
-        self.method = Some(begin.method);
+        self.methods = begin.methods.clone();
         let known = hosts::introductions(&self.names, self.charset, self.options.lang);
         let text: String = known.iter().map(|line| self.paragraph(line, 1, 3)).collect();
         self.write(&text)
@@ -204,7 +204,7 @@ impl<W: Write> Sink for TextSink<W> {
         if self.headed || !text.is_empty() {
             text.push('\n');
         }
-        for sentence in summary::sentences(finish, self.method, self.options.lang) {
+        for sentence in summary::sentences(finish, &self.methods, self.options.lang) {
             text.push_str(&self.paragraph(&sentence, 1, 1));
         }
         self.write(&text)

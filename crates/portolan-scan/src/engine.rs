@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, Outcome, Request};
+use portolan_model::sockets::{Completion, Event, Outcome, Request};
 use portolan_model::{Ended, Finish, Instant, Warning};
 
 use crate::core::Core;
@@ -75,8 +75,15 @@ impl Engine {
         self.core.window.ceiling()
     }
 
-    /// An attempt ended.
+    /// Something came back.
     pub fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Connect(completion) => self.connect_ended(completion),
+            _ => self.core.tally.strays += 1,
+        }
+    }
+
+    fn connect_ended(&mut self, event: Completion) {
         let Some(attempt) = self.core.flight.claim(event.probe) else {
             self.core.tally.strays += 1;
             return;
@@ -212,6 +219,8 @@ impl Engine {
             local_faults: tally.local_faults,
             self_connects: tally.self_connects,
             strays: tally.strays,
+            pending_errors: 0,
+            overruns: 0,
             loss,
             completeness,
             unknown_local: tally.unknown_local,

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use portolan_model::{Address, PortSet};
-use portolan_target::{AddressSet, Exclusions};
+use portolan_model::Address;
+use portolan_target::{AddressSet, Exclusions, Ports};
 
 use crate::permutation::{Permutation, mix};
 
@@ -88,8 +88,8 @@ impl Default for Timing {
 /// Everything a plan is made of.
 #[derive(Clone, Debug, Default)]
 pub struct PlanSpec {
-    /// Hosts and their TCP ports; no host stands in two.
-    pub products: Vec<(AddressSet, PortSet)>,
+    /// Hosts and their ports; no host stands in two.
+    pub products: Vec<(AddressSet, Ports)>,
     /// Hosts that the user named singly: their silence is told port by port.
     pub named: AddressSet,
     /// Never to be asked, whatever else is said.
@@ -167,7 +167,7 @@ pub struct Plan {
 struct Product {
     first: u64,
     hosts: AddressSet,
-    ports: PortSet,
+    ports: Ports,
 }
 
 impl Plan {
@@ -230,7 +230,7 @@ impl Plan {
     }
 
     /// The ports of a product.
-    pub fn ports(&self, product: usize) -> &PortSet {
+    pub fn ports(&self, product: usize) -> &Ports {
         &self.products[product].ports
     }
 
@@ -245,7 +245,7 @@ impl Plan {
     }
 
     /// The ports of the product with the most hosts, for people.
-    pub fn main_ports(&self) -> &PortSet {
+    pub fn main_ports(&self) -> &Ports {
         let main = self.products.iter().max_by_key(|product| product.hosts.len());
         // A plan has at least one product.
         &main.unwrap_or(&self.products[0]).ports
@@ -310,8 +310,10 @@ mod tests {
     }
 
     fn plan(lens: &[u32], shard: Option<Shard>, seed: u64, excluded: Exclusions) -> Result<Plan, PlanError> {
-        let products =
-            lens.iter().zip(1u32..).map(|(len, n)| (set(n << 24, *len), [80u16, 443].into_iter().collect()));
+        let products = lens
+            .iter()
+            .zip(1u32..)
+            .map(|(len, n)| (set(n << 24, *len), Ports::tcp([80u16, 443].into_iter().collect())));
         Plan::new(PlanSpec { products: products.collect(), shard, seed, excluded, ..PlanSpec::default() })
     }
 

@@ -10,7 +10,7 @@ use portolan_model::sockets::{Capacity, Event, Request, Sockets};
 use portolan_model::{Address, AddressRange, Instant, PortSet};
 use portolan_scan::{Engine, Plan, PlanSpec, Settled, Shard, drive};
 use portolan_sim::{SimSockets, WorldSpec};
-use portolan_target::{AddressSet, Exclusions};
+use portolan_target::{AddressSet, Exclusions, Ports};
 use proptest::prelude::*;
 
 const WORLD: &str = r#"
@@ -44,14 +44,16 @@ impl Sockets for Watched {
         let before = inbox.len();
         self.door.receive(inbox);
         for event in &inbox[before..] {
-            self.waiting.remove(&event.probe.slot);
+            if let Event::Connect(end) = event {
+                self.waiting.remove(&end.probe.slot);
+            }
         }
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.iter() {
             match request {
-                Request::Connect { probe, to } => {
+                Request::Connect { probe, to } | Request::Datagram { probe, to, .. } => {
                     self.asked.push((self.door.now(), to.address));
                     self.waiting.insert(probe.slot);
                 }
@@ -85,7 +87,7 @@ fn hosts(first: u8, last: u8) -> AddressSet {
 
 fn spec(ports: usize) -> PlanSpec {
     let ports: PortSet = [80u16, 443].into_iter().chain(1000..2000).take(ports).collect();
-    PlanSpec { products: vec![(hosts(0, 255), ports)], ..PlanSpec::default() }
+    PlanSpec { products: vec![(hosts(0, 255), Ports::tcp(ports))], ..PlanSpec::default() }
 }
 
 proptest! {

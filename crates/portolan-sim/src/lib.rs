@@ -7,7 +7,7 @@
 //! requests: same events, bit for bit. A [`Score`] compares what an engine told with the truth.
 //!
 //! ```
-//! use portolan_model::sockets::{Outcome, ProbeId, Request, Sockets};
+//! use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
 //! use portolan_sim::WorldSpec;
 //!
 //! let spec = WorldSpec::parse(
@@ -27,7 +27,8 @@
 //! door.wait_until(None);
 //! let mut inbox = Vec::new();
 //! door.receive(&mut inbox);
-//! assert!(matches!(inbox[0].outcome, Outcome::Connected { .. }));
+//! let Event::Connect(end) = &inbox[0] else { panic!("a connect ends in a completion") };
+//! assert!(matches!(end.outcome, Outcome::Connected { .. }));
 //! # Ok::<(), portolan_sim::WorldError>(())
 //! ```
 //!

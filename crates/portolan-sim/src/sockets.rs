@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use portolan_model::sockets::{Capacity, Event, Outcome, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Endpoint, Instant, LocalFault};
 
 use crate::agenda::Agenda;
@@ -30,7 +30,7 @@ pub struct SimSockets {
     machine: Machine,
     attempts: Attempts,
     agenda: Agenda<Step>,
-    done: Vec<Event>,
+    done: Vec<Completion>,
     clock: Instant,
     random: Random,
     counters: Counters,
@@ -48,7 +48,7 @@ enum Step {
     /// The attempt ends within this machine.
     End(Key, Outcome),
     /// The door says what it should not.
-    Stray(Event),
+    Stray(Completion),
 }
 
 impl Sockets for SimSockets {
@@ -57,19 +57,20 @@ impl Sockets for SimSockets {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: self.machine.spec.sockets }
+        Capacity { sockets: self.machine.spec.sockets, datagrams: 0 }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
         // An end is noticed when somebody looks, as with a real door.
         let at = self.clock;
-        inbox.extend(self.done.drain(..).map(|event| Event { at, ..event }));
+        inbox.extend(self.done.drain(..).map(|event| Event::Connect(Completion { at, ..event })));
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
+                Request::Datagram { .. } => {}
                 Request::Abandon(probe) => self.abandon(probe),
             }
         }
@@ -148,7 +149,7 @@ impl SimSockets {
             Ok(local) => local,
             Err(fault) => {
                 let outcome = Outcome::Local(fault);
-                self.done.push(Event { probe, sent, at: sent, outcome });
+                self.done.push(Completion { probe, sent, at: sent, outcome });
                 return;
             }
         };
@@ -278,7 +279,7 @@ impl SimSockets {
             self.end(packet.attempt, outcome);
         } else if packet.copy {
             self.counters.duplicates += 1;
-            self.done.push(Event { probe: packet.probe, sent: packet.sent, at: self.clock, outcome });
+            self.done.push(Completion { probe: packet.probe, sent: packet.sent, at: self.clock, outcome });
         } else {
             self.counters.answers_late += 1;
         }
@@ -287,7 +288,7 @@ impl SimSockets {
     fn end(&mut self, key: Key, outcome: Outcome) {
         if let Some(attempt) = self.attempts.remove(key) {
             self.machine.release(attempt.local.port());
-            self.done.push(Event { probe: attempt.probe, sent: attempt.sent, at: self.clock, outcome });
+            self.done.push(Completion { probe: attempt.probe, sent: attempt.sent, at: self.clock, outcome });
         }
     }
 
@@ -338,7 +339,7 @@ impl SimSockets {
         let flip = u32::try_from(self.random.next() >> 32).unwrap_or(1).max(1);
         let probe = ProbeId { slot: packet.probe.slot, tag: packet.probe.tag ^ flip };
         let outcome = Outcome::Connected { local: packet.local };
-        let event = Event { probe, sent: packet.sent, at: self.clock, outcome };
+        let event = Completion { probe, sent: packet.sent, at: self.clock, outcome };
         self.agenda.put(self.clock + lag, Step::Stray(event));
     }
 

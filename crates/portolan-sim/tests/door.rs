@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Endpoint, Instant, LocalFault, PortState, Reason};
 use portolan_sim::{Judgement, SimSockets, Told, WorldSpec, all_worlds};
 
@@ -33,14 +33,14 @@ fn connect(door: &mut SimSockets, ports: impl IntoIterator<Item = u16>) {
 }
 
 /// Everything that completes within so many seconds.
-fn listen(door: &mut SimSockets, seconds: u64) -> Vec<Event> {
+fn listen(door: &mut SimSockets, seconds: u64) -> Vec<Completion> {
     let end = door.now() + Duration::from_secs(seconds);
     let mut inbox = Vec::new();
     while door.now() < end {
         door.wait_until(Some(end));
         door.receive(&mut inbox);
     }
-    inbox
+    inbox.into_iter().filter_map(Event::completion).collect()
 }
 
 fn ms(at: Instant) -> u128 {
@@ -213,7 +213,7 @@ fn hosts_die_ban_limit_and_turn() {
 
     let mut turns = door("", "turns_open_after = 5", "");
     connect(&mut turns, 1..=8);
-    let opened = |event: &&Event| matches!(event.outcome, Outcome::Connected { .. });
+    let opened = |event: &&Completion| matches!(event.outcome, Outcome::Connected { .. });
     assert_eq!(listen(&mut turns, 1).iter().filter(opened).count(), 3);
 }
 
@@ -232,13 +232,14 @@ fn late_wake_ups_are_late_for_us_alone() {
     door.wait_until(Some(door.now() + Duration::from_millis(500)));
     let mut inbox = Vec::new();
     door.receive(&mut inbox);
+    let inbox: Vec<Completion> = inbox.into_iter().filter_map(Event::completion).collect();
     assert_eq!((inbox.len(), door.counters().stalls), (1, 1));
     assert_eq!(inbox[0].at, door.now());
     assert!(inbox[0].at.since(inbox[0].sent) >= Duration::from_millis(302));
 }
 
 /// Every port of a world, each once, eight at a time, whatever comes back.
-fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Event>, portolan_sim::Counters) {
+fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Completion>, portolan_sim::Counters) {
     let world = spec.build(seed);
     let endpoints: Vec<_> = world.endpoints().take(300).collect();
     let mut door = world.sockets();
@@ -252,6 +253,7 @@ fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Event>, portolan_sim::Counters) {
         door.wait_until(Some(door.now() + Duration::from_millis(3)));
         door.receive(&mut events);
     }
+    let mut events: Vec<_> = events.into_iter().filter_map(Event::completion).collect();
     events.extend(listen(&mut door, 10));
     (events, *door.counters())
 }

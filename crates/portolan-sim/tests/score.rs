@@ -24,7 +24,7 @@ fn naive(door: &mut SimSockets, at_a_time: usize) -> Score {
             door.receive(&mut events);
         }
         let mut told: Vec<Option<Told>> = vec![None; chunk.len()];
-        for event in &events {
+        for event in events.into_iter().filter_map(Event::completion) {
             let slot = event.probe.slot as usize;
             if slot < chunk.len() {
                 told[slot] = told[slot].or(Some(believe(chunk[slot], &event.outcome)));

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod by_transport;
 mod exclude;
 mod list;
 mod ports;
@@ -30,6 +31,7 @@ mod services_table;
 mod spec;
 
 pub use addresses::AddressSet;
+pub use by_transport::Ports;
 pub use exclude::{Exclusions, parse_exclude_argument, parse_exclude_list};
 pub use list::{Entry, ListError, parse_list, parse_target_list};
 pub use portolan_model::PortSet;

@@ -1,8 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
-use portolan_model::PortSet;
-
 use crate::addresses::{AddressSet, Plane, Span};
+use crate::by_transport::Ports;
 
 /// Makes of entries that may overlap a short list of products that do not.
 ///
@@ -11,7 +10,7 @@ use crate::addresses::{AddressSet, Plane, Span};
 /// without a host or without a port ask nothing and fall away.
 ///
 /// It sweeps once over the ends of all ranges, so its cost is that of sorting them.
-pub fn partition(entries: Vec<(AddressSet, PortSet)>) -> Vec<(AddressSet, PortSet)> {
+pub fn partition(entries: Vec<(AddressSet, Ports)>) -> Vec<(AddressSet, Ports)> {
     let mut ports = Interner::default();
     let mut ends = Vec::new();
     for (addresses, set) in entries {
@@ -70,13 +69,13 @@ enum Kind {
 /// Numbers for port sets, equal sets one number: most lists give all hosts the same ports.
 #[derive(Default)]
 struct Interner {
-    ids: HashMap<PortSet, usize>,
-    sets: Vec<PortSet>,
+    ids: HashMap<Ports, usize>,
+    sets: Vec<Ports>,
     unions: HashMap<Vec<usize>, usize>,
 }
 
 impl Interner {
-    fn id(&mut self, set: PortSet) -> usize {
+    fn id(&mut self, set: Ports) -> usize {
         if let Some(id) = self.ids.get(&set) {
             return *id;
         }
@@ -92,7 +91,8 @@ impl Interner {
         if let Some(id) = self.unions.get(ids) {
             return *id;
         }
-        let union = ids.iter().filter_map(|id| self.sets.get(*id)).flat_map(PortSet::ranges).collect();
+        let sets = ids.iter().filter_map(|id| self.sets.get(*id));
+        let union = sets.fold(Ports::default(), |all, set| all.union(set));
         let id = self.id(union);
         self.unions.insert(ids.to_vec(), id);
         id
@@ -141,7 +141,7 @@ impl Products {
         }
     }
 
-    fn finish(self, ports: Interner) -> Vec<(AddressSet, PortSet)> {
+    fn finish(self, ports: Interner) -> Vec<(AddressSet, Ports)> {
         let set_of = |id: usize| ports.sets.get(id).cloned().unwrap_or_default();
         self.spans.into_iter().map(|(id, spans)| (AddressSet::from_spans(spans), set_of(id))).collect()
     }
@@ -151,7 +151,7 @@ impl Products {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use portolan_model::{Address, AddressRange};
+    use portolan_model::{Address, AddressRange, PortSet};
     use proptest::prelude::*;
 
     use super::*;
@@ -164,8 +164,8 @@ mod tests {
         AddressRange { first: host(first), last: host(last) }.into()
     }
 
-    fn ports(first: u16, last: u16) -> PortSet {
-        [first..=last].into_iter().collect()
+    fn ports(first: u16, last: u16) -> Ports {
+        Ports::tcp([first..=last].into_iter().collect())
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         ]);
         assert_eq!(parts.len(), 2);
         assert_eq!(parts[0], (hosts(0, 2).union(&hosts(4, 20)), ports(80, 80)));
-        assert_eq!(parts[1], (hosts(3, 3), [22, 80].into_iter().collect()));
+        assert_eq!(parts[1], (hosts(3, 3), Ports::tcp([22, 80].into_iter().collect())));
     }
 
     #[test]
@@ -195,7 +195,9 @@ mod tests {
 
     #[test]
     fn nothing_to_ask_falls_away() {
-        assert!(partition(vec![(hosts(0, 9), PortSet::new()), (AddressSet::new(), ports(1, 9))]).is_empty());
+        assert!(
+            partition(vec![(hosts(0, 9), Ports::default()), (AddressSet::new(), ports(1, 9))]).is_empty()
+        );
     }
 
     #[test]
@@ -210,7 +212,7 @@ mod tests {
         assert!(parts.len() <= 6);
     }
 
-    fn entry() -> impl Strategy<Value = (AddressSet, PortSet)> {
+    fn entry() -> impl Strategy<Value = (AddressSet, Ports)> {
         let range = (0..40_u32, 0..12_u32).prop_map(|(first, more)| hosts(first, first + more));
         let zoned = (0..6_u128, 1..3_u32).prop_map(|(n, zone)| {
             Address::with_zone(std::net::Ipv6Addr::from_bits((0xfe80 << 112) + n), zone).into()
@@ -218,13 +220,13 @@ mod tests {
         let set = prop::collection::vec(prop_oneof![range, zoned], 0..4)
             .prop_map(|sets| sets.iter().fold(AddressSet::new(), |all, set: &AddressSet| all.union(set)));
         let ports = prop::collection::vec(1..6_u16, 0..3).prop_map(PortSet::from_iter);
-        (set, ports)
+        (set, (ports.clone(), ports).prop_map(|(tcp, udp)| Ports { tcp, udp }))
     }
 
     proptest! {
         #[test]
         fn every_endpoint_is_in_exactly_one_product(entries in prop::collection::vec(entry(), 0..8)) {
-            let mut truth: BTreeMap<Address, PortSet> = BTreeMap::new();
+            let mut truth: BTreeMap<Address, Ports> = BTreeMap::new();
             for (addresses, ports) in &entries {
                 for address in addresses.iter() {
                     let all = truth.entry(address).or_default();

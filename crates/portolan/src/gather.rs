@@ -25,7 +25,7 @@ const MAX_TEXTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Gathered {
     /// Hosts and their ports, not yet made disjoint.
-    pub(crate) entries: Vec<(AddressSet, PortSet)>,
+    pub(crate) entries: Vec<(AddressSet, portolan_target::Ports)>,
     /// Hosts named singly.
     pub(crate) named: AddressSet,
     /// Never to be asked.
@@ -79,7 +79,7 @@ pub(crate) fn gather(args: &Args) -> Result<Gathered> {
 /// Targets with their addresses.
 #[derive(Default)]
 struct Found {
-    entries: Vec<(AddressSet, PortSet)>,
+    entries: Vec<(AddressSet, portolan_target::Ports)>,
     named: BTreeSet<Address>,
     names: BTreeMap<Address, Untrusted>,
     warnings: Vec<Warning>,
@@ -185,8 +185,8 @@ struct PortChoice {
 }
 
 impl PortChoice {
-    fn of(&self, own: Option<&PortSet>) -> PortSet {
-        own.map_or_else(|| self.tcp.clone(), |own| own.difference(&self.without))
+    fn of(&self, own: Option<&PortSet>) -> portolan_target::Ports {
+        portolan_target::Ports::tcp(own.map_or_else(|| self.tcp.clone(), |own| own.difference(&self.without)))
     }
 }
 

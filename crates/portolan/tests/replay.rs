@@ -25,7 +25,7 @@ fn the_ndjson_of_two_runs_is_the_same_to_the_byte() {
 fn ndjson(world: World) -> Vec<u8> {
     let hosts: AddressSet = world.targets().map(|target| target.range).collect();
     let named = world.targets().filter(|target| target.named).map(|target| target.range).collect();
-    let products = vec![(hosts, world.ports().clone())];
+    let products = vec![(hosts, portolan_target::Ports::tcp(world.ports().clone()))];
     let plan = Plan::new(PlanSpec { products, named, seed: SEED, ..PlanSpec::default() }).unwrap();
     let mut door = world.sockets();
     let engine = Engine::new(plan.clone(), door.capacity().sockets);
@@ -52,10 +52,11 @@ fn begin(plan: &Plan, engine: &Engine) -> Begin {
         started_unix: 0.0,
         targets: Vec::new(),
         excluded: Vec::new(),
-        ports: plan.main_ports().to_string(),
+        ports: plan.main_ports().tcp.to_string(),
+        udp_ports: plan.main_ports().udp.to_string(),
         addresses: u128::from(plan.hosts()),
         endpoints: plan.endpoints(),
-        method: Method::Connect,
+        methods: vec![Method::Connect],
         strategy: plan.strategy().name(),
         seed: plan.seed(),
         timing: plan.timing().template,

@@ -27,6 +27,18 @@ terms! {
             fr "L'erreur ICMP vient d'une autre machine.";
         IcmpSenderUnknown: en "The kernel did not say who sent the ICMP error.",
             fr "Le noyau n'a pas dit qui a envoyé l'erreur ICMP.";
+        EchoesId: en "The answer bears the id of our question.",
+            fr "La réponse porte l'identifiant de notre question.";
+        FitsProtocol: en "The answer is of the protocol asked, which has no id that it could bear.",
+            fr "La réponse relève du protocole demandé, qui n'a pas d'identifiant à renvoyer.";
+        UnlikeProtocol: en "The answer is not of the protocol asked: another one is spoken here.",
+            fr "La réponse ne relève pas du protocole demandé\u{a0}: un autre est parlé ici.";
+        OtherPort: en "The answer came from another port, to a port of ours that only this exchange used.",
+            fr "La réponse vient d'un autre port, vers un port local réservé à cet échange.";
+        QuoteMatches: en "The ICMP error quotes our datagram, its id included.",
+            fr "L'erreur ICMP cite notre datagramme, identifiant compris.";
+        QuoteWithoutId: en "The ICMP error quotes too little of our datagram to bear its id.",
+            fr "L'erreur ICMP cite trop peu de notre datagramme pour en porter l'identifiant.";
         RetriesSpaced: en "The attempts were spaced: one short disturbance cannot explain them all.",
             fr "Les tentatives étaient espacées\u{a0}: une brève perturbation ne les explique pas toutes.";
         HostAnsweredLater: en "The host answered a later probe, so it could still be heard.",
@@ -35,6 +47,10 @@ terms! {
             fr "L'hôte a répondu sur d'autres ports, mais sur aucun après ce silence.";
         HostNeverAnswered: en "The host never answered anything.",
             fr "L'hôte n'a jamais répondu.";
+        HostAnsweredElsewhere: en "The host answered in another transport protocol only.",
+            fr "L'hôte n'a répondu que dans un autre protocole de transport.";
+        SilenceIsAmbiguous: en "In UDP an open port, a filter and a lost or withheld ICMP error are silent alike.",
+            fr "En UDP, un port ouvert, un filtre et une erreur ICMP perdue ou retenue sont muets de la même façon.";
         LossSeen: en "Answers of this host get lost.",
             fr "Des réponses de cet hôte se perdent.";
         NoLossSeen: en "No answer of this host was lost.",
@@ -63,5 +79,7 @@ terms! {
             fr "Une réponse quelconque de cet hôte.";
         FixHere: en "A repair on this machine.",
             fr "Une réparation sur cette machine.";
+        OtherPayload: en "A question in the protocol that is spoken there.",
+            fr "Une question dans le protocole parlé à cet endroit.";
     }
 }

@@ -8,6 +8,8 @@ terms! {
     pub fn reason(Reason) {
         SynAck: en "The handshake completed: a program, or a box in its place, accepts connections here.",
             fr "La poignée de main a abouti\u{a0}: un programme, ou un équipement à sa place, accepte ici des connexions.";
+        UdpResponse: en "A datagram came back: a program, or a box in its place, answers here.",
+            fr "Un datagramme est revenu\u{a0}: un programme, ou un équipement à sa place, répond ici.";
         ConnRefused: en "The connection was refused with a reset (RST): nothing listens here, or a rule says so.",
             fr "La connexion a été refusée par une réinitialisation (RST)\u{a0}: rien n'est à l'écoute ici, ou une règle le prétend.";
         PortUnreach: en "An ICMP \"port unreachable\" came back: for TCP a firewall refuses, for UDP nothing listens.",

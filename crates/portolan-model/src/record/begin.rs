@@ -28,14 +28,17 @@ pub struct PlanRecord {
     pub targets: Vec<String>,
     /// The exclusions as typed, escaped.
     pub excluded: Vec<String>,
-    /// The ports of most hosts, as ranges.
+    /// The TCP ports of most hosts, as ranges; empty if TCP is not asked.
     pub ports: String,
+    /// The UDP ports of most hosts, as ranges; absent if UDP is not asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub udp_ports: String,
     /// How many addresses; up to 2^128.
     pub addresses: u128,
     /// How many endpoints; up to 2^128.
     pub endpoints: u128,
-    /// How ports are asked.
-    pub method: &'static str,
+    /// How ports are asked: one method, or several joined by `+`.
+    pub method: String,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order; up to 2^64.
@@ -65,9 +68,10 @@ impl BeginRecord {
                 targets: escaped(&begin.targets),
                 excluded: escaped(&begin.excluded),
                 ports: begin.ports.clone(),
+                udp_ports: begin.udp_ports.clone(),
                 addresses: begin.addresses,
                 endpoints: begin.endpoints,
-                method: begin.method.name(),
+                method: begin.methods.iter().map(|method| method.name()).collect::<Vec<_>>().join("+"),
                 strategy: begin.strategy,
                 seed: begin.seed,
                 timing: begin.timing,

@@ -46,6 +46,24 @@ pub enum FactRecord {
         #[serde(skip_serializing_if = "Option::is_none")]
         ttl: Option<u8>,
     },
+    /// A datagram left.
+    Sent {
+        /// The attempt's number, from 1.
+        attempt: u8,
+        /// The probe whose payload it carried.
+        probe: &'static str,
+        /// The payload's length.
+        bytes: u16,
+    },
+    /// A datagram came back.
+    Datagram {
+        /// From where: address and port.
+        from: String,
+        /// Its length.
+        bytes: u16,
+        /// Whether it is an answer to what was asked.
+        likeness: &'static str,
+    },
     /// Nothing came back.
     Silence {
         /// How many attempts went unanswered.
@@ -94,6 +112,12 @@ impl FactRecord {
             Fact::Connected { local } => FactRecord::Connected { local: local.to_string() },
             Fact::Refused => FactRecord::Refused,
             Fact::Icmp(icmp) => FactRecord::icmp(icmp),
+            Fact::Sent { attempt, probe, bytes } => {
+                FactRecord::Sent { attempt: *attempt, probe, bytes: *bytes }
+            }
+            Fact::Datagram { from, bytes, likeness } => {
+                FactRecord::Datagram { from: from.host_port(), bytes: *bytes, likeness: likeness.token() }
+            }
             Fact::Silence { attempts, over } => {
                 FactRecord::Silence { attempts: *attempts, over_us: micros(*over) }
             }

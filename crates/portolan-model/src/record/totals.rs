@@ -86,6 +86,10 @@ pub struct FinishRecord {
     pub self_connects: u64,
     /// Answers that belong to no probe of ours.
     pub strays: u64,
+    /// Calls that sent nothing because the error of an earlier datagram was pending, and were made again.
+    pub pending_errors: u64,
+    /// Datagrams that our own receive queue lost.
+    pub overruns: u64,
     /// Endpoints that stay unknown through this machine's own fault.
     pub unknown_local: u64,
 }
@@ -136,6 +140,8 @@ impl FinishRecord {
             local_faults: finish.local_faults,
             self_connects: finish.self_connects,
             strays: finish.strays,
+            pending_errors: finish.pending_errors,
+            overruns: finish.overruns,
             unknown_local: finish.unknown_local,
         }
     }

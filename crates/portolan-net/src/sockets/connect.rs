@@ -12,7 +12,7 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use portolan_model::sockets::{Capacity, Event, Outcome, ProbeId, Request, Sockets};
+use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Transport};
 use portolan_sys::epoll::{Epoll, Ready, ReadyList};
 use portolan_sys::error_queue::{self, Origin};
@@ -40,7 +40,8 @@ pub struct ConnectDoor {
     /// Where the attempt of each slot sits in the pool.
     slots: Vec<Option<u32>>,
     waiting: usize,
-    completions: Vec<Event>,
+    completions: Vec<Completion>,
+    refused: Vec<Event>,
 }
 
 impl ConnectDoor {
@@ -60,6 +61,7 @@ impl ConnectDoor {
             slots: Vec::new(),
             waiting: 0,
             completions: Vec::new(),
+            refused: Vec::new(),
         })
     }
 
@@ -186,7 +188,12 @@ impl ConnectDoor {
     }
 
     fn complete(&mut self, attempt: Attempt, at: Instant, outcome: Outcome) {
-        self.completions.push(Event { probe: attempt.probe, sent: attempt.sent, at, outcome });
+        self.completions.push(Completion { probe: attempt.probe, sent: attempt.sent, at, outcome });
+    }
+
+    fn refuse(&mut self, probe: ProbeId) {
+        let fault = LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error());
+        self.refused.push(Event::Unsent { probe, at: self.now(), fault });
     }
 
     fn abandon(&mut self, probe: ProbeId) {
@@ -254,13 +261,15 @@ impl Sockets for ConnectDoor {
         if self.waiting > 0 {
             self.collect(Duration::ZERO);
         }
-        inbox.append(&mut self.completions);
+        inbox.append(&mut self.refused);
+        inbox.extend(self.completions.drain(..).map(Event::Connect));
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
+                Request::Datagram { probe, .. } => self.refuse(probe),
                 Request::Abandon(probe) => self.abandon(probe),
             }
         }
@@ -314,7 +323,7 @@ fn capacity() -> Capacity {
     let resting = limits::time_wait().unwrap_or(0);
     let ports = ports.saturating_sub(resting).max(ports / 4);
     let sockets = descriptors.saturating_sub(open).saturating_sub(RESERVE).min(ports).clamp(1, MOST);
-    Capacity { sockets }
+    Capacity { sockets, datagrams: 0 }
 }
 
 /// The first ICMP error in the queue: the one that ended the attempt. Without one the queue is empty now.

@@ -3,8 +3,8 @@ use portolan_explain::Lang;
 use portolan_model::{Ended, Finish, Method};
 
 /// The sum of a scan: one line of numbers, then what must be known to read them.
-pub(super) fn sentences(finish: &Finish, method: Option<Method>, lang: Lang) -> Vec<String> {
-    let mut all = vec![numbers(finish, method, lang)];
+pub(super) fn sentences(finish: &Finish, methods: &[Method], lang: Lang) -> Vec<String> {
+    let mut all = vec![numbers(finish, methods, lang)];
     if finish.ended == Ended::Interrupted {
         all.push(words::stopped_early(lang).to_owned());
     }
@@ -23,7 +23,7 @@ pub(super) fn sentences(finish: &Finish, method: Option<Method>, lang: Lang) -> 
 /// What would be shown as all of them.
 const WHOLE: f32 = 0.9995;
 
-fn numbers(finish: &Finish, method: Option<Method>, lang: Lang) -> String {
+fn numbers(finish: &Finish, methods: &[Method], lang: Lang) -> String {
     let mut parts = vec![words::hosts_up(lang, finish.hosts_up)];
     if finish.hosts_down > 0 {
         parts.push(words::hosts_down(lang, finish.hosts_down));
@@ -37,6 +37,11 @@ fn numbers(finish: &Finish, method: Option<Method>, lang: Lang) -> String {
     if finish.loss >= 0.0005 {
         parts.push(words::loss(lang, &words::percent(lang, finish.loss)));
     }
-    let method = method.map(|method| format!(" {}", words::method(lang, method.name()))).unwrap_or_default();
-    format!("{}.{method}", parts.join(", "))
+    let methods: Vec<&str> = methods.iter().map(|method| method.name()).collect();
+    let how = if methods.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", words::method(lang, &methods.join("+")))
+    };
+    format!("{}.{how}", parts.join(", "))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_model::sockets::{Event, Outcome};
+use portolan_model::sockets::{Completion, Outcome};
 use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, Verdict};
 
 use super::canary::Canary;
@@ -174,7 +174,7 @@ impl Host {
     }
 
     /// Somebody answered.
-    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
+    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
         if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
             // Somebody on the way speaks for a host that says nothing: a miss.
             return self.silence(core, attempt, event.at);
@@ -237,7 +237,13 @@ impl Host {
     }
 
     /// Our own machine failed.
-    pub(crate) fn local(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, event: &Event) {
+    pub(crate) fn local(
+        &mut self,
+        core: &mut Core,
+        attempt: &Attempt,
+        fault: LocalFault,
+        event: &Completion,
+    ) {
         let waiting = core.flight.len();
         if fault.is_shortage() {
             core.window.shrink(waiting, fault != LocalFault::NoBuffers);

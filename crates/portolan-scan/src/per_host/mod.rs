@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_model::sockets::Event;
+use portolan_model::sockets::Completion;
 use portolan_model::{Endpoint, Instant, LocalFault, Transport};
 
 use crate::core::Core;
@@ -39,7 +39,7 @@ pub(crate) struct PerHost {
 impl PerHost {
     pub(crate) fn new(plan: &Plan) -> Self {
         let orders =
-            (0..plan.products()).map(|product| Arc::new(Order::new(plan.ports(product), plan.seed())));
+            (0..plan.products()).map(|product| Arc::new(Order::new(&plan.ports(product).tcp, plan.seed())));
         PerHost {
             orders: orders.collect(),
             hosts: Vec::new(),
@@ -90,7 +90,7 @@ impl PerHost {
         None
     }
 
-    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
+    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
         self.with(attempt, |host| host.answer(core, attempt, event));
     }
 
@@ -98,7 +98,13 @@ impl PerHost {
         self.with(attempt, |host| host.silence(core, attempt, now));
     }
 
-    pub(crate) fn local(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, event: &Event) {
+    pub(crate) fn local(
+        &mut self,
+        core: &mut Core,
+        attempt: &Attempt,
+        fault: LocalFault,
+        event: &Completion,
+    ) {
         self.with(attempt, |host| host.local(core, attempt, fault, event));
     }
 

@@ -103,7 +103,7 @@ impl Block {
             order: Permutation::new(len as u64, mix(plan.seed() ^ mix(salt))),
             key: plan.seed() ^ mix(salt),
             codes: vec![0; len],
-            ports: (0..plan.products()).map(|product| plan.ports(product).iter().collect()).collect(),
+            ports: (0..plan.products()).map(|product| plan.ports(product).tcp.iter().collect()).collect(),
             outcomes: Outcomes::default(),
             in_flight: 0,
             answers: 0,

@@ -9,7 +9,7 @@ mod settle;
 
 use std::time::Duration;
 
-use portolan_model::sockets::Event;
+use portolan_model::sockets::Completion;
 use portolan_model::{Fact, Instant, LocalFault};
 
 use crate::core::{Core, answered, first_packet_answered, gap};
@@ -74,7 +74,7 @@ impl Sweep {
         }
     }
 
-    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Event) {
+    pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
         if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
@@ -112,7 +112,13 @@ impl Sweep {
         }
     }
 
-    pub(crate) fn local(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, event: &Event) {
+    pub(crate) fn local(
+        &mut self,
+        core: &mut Core,
+        attempt: &Attempt,
+        fault: LocalFault,
+        event: &Completion,
+    ) {
         let waiting = core.flight.len();
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
