@@ -14,10 +14,10 @@ pub struct PortSpec {
     pub udp: PortSet,
     /// SCTP ports: those after `S:` only.
     pub sctp: PortSet,
-    /// `T:` was written. Without it TCP has its ports only because they stand before any letter.
-    pub explicit_tcp: bool,
-    /// `U:` was written. A scan of TCP alone has to speak of the UDP ports it leaves out only then.
-    pub explicit_udp: bool,
+    /// Of the TCP ports, those after `T:`: a scan that asks no TCP leaves out something only then.
+    pub after_t: PortSet,
+    /// Of the UDP ports, those after `U:`. Those before any letter nobody meant for UDP in particular.
+    pub after_u: PortSet,
 }
 
 /// Reads a list of ports in nmap's grammar.
@@ -25,19 +25,17 @@ pub struct PortSpec {
 /// Items are separated by commas. An item is a port (`22`), a range (`80-90`, `-100` from 1, `60000-` up
 /// to 65535, `-` all), a service name (`https`) in which `*` and `?` stand for others (`http*`), or a
 /// list in brackets, of which only ports with a known service are kept (`[1-1024]`: those in the table of
-/// services, and for TCP those of our ranking). `T:`, `U:` and `S:` set the protocol of their item and of
+/// services and those of our ranking, of the protocol in question). `T:`, `U:` and `S:` set the protocol of their item and of
 /// all that follow; items before the first letter belong to both TCP and UDP.
 pub fn parse_ports(text: &str) -> Result<PortSpec, PortsError> {
-    let mut spec = PortSpec::default();
     let (mut tcp, mut udp, mut sctp) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut after_t, mut after_u) = (Vec::new(), Vec::new());
     let mut scope: &[Transport] = &[Transport::Tcp, Transport::Udp];
     for written in split_items(text)? {
         let item = match written.split_once(':') {
             None => written,
             Some((letter, rest)) => {
                 scope = scope_of(letter)?;
-                spec.explicit_tcp |= scope == [Transport::Tcp];
-                spec.explicit_udp |= scope == [Transport::Udp];
                 rest.trim()
             }
         };
@@ -46,19 +44,23 @@ pub fn parse_ports(text: &str) -> Result<PortSpec, PortsError> {
         }
         let item = Item::parse(item)?;
         item.require_some(scope)?;
-        for transport in scope {
-            match transport {
-                Transport::Tcp => item.ports(Transport::Tcp, &mut tcp),
-                Transport::Udp => item.ports(Transport::Udp, &mut udp),
-                Transport::Sctp => item.ports(Transport::Sctp, &mut sctp),
+        match scope {
+            [Transport::Tcp] => item.ports(Transport::Tcp, &mut after_t),
+            [Transport::Udp] => item.ports(Transport::Udp, &mut after_u),
+            [Transport::Sctp] => item.ports(Transport::Sctp, &mut sctp),
+            _ => {
+                item.ports(Transport::Tcp, &mut tcp);
+                item.ports(Transport::Udp, &mut udp);
             }
         }
     }
+    let (after_t, after_u) = (PortSet::from_iter(after_t), PortSet::from_iter(after_u));
     Ok(PortSpec {
-        tcp: tcp.into_iter().collect(),
-        udp: udp.into_iter().collect(),
+        tcp: PortSet::from_iter(tcp).union(&after_t),
+        udp: PortSet::from_iter(udp).union(&after_u),
         sctp: sctp.into_iter().collect(),
-        ..spec
+        after_t,
+        after_u,
     })
 }
 
@@ -250,8 +252,12 @@ fn port(digits: &str) -> Result<u16, PortsError> {
 }
 
 fn is_known(transport: Transport, port: u16) -> bool {
-    services::name(transport, port).is_some()
-        || (transport == Transport::Tcp && ranking::rank_tcp(port).is_some())
+    let rank = match transport {
+        Transport::Tcp => ranking::rank_tcp(port),
+        Transport::Udp => ranking::rank_udp(port),
+        Transport::Sctp => None,
+    };
+    rank.is_some() || services::name(transport, port).is_some()
 }
 
 fn scope_of(letter: &str) -> Result<&'static [Transport], PortsError> {
@@ -298,9 +304,9 @@ mod tests {
         assert_eq!(spec.tcp.to_string(), "1-3,5,22,80-90");
         assert_eq!(spec.udp.to_string(), "22,53,80-90,161");
         assert_eq!(spec.sctp.to_string(), "9");
-        assert!(spec.explicit_tcp && spec.explicit_udp);
+        assert_eq!((spec.after_t.to_string(), spec.after_u.to_string()), ("1-3,5".into(), "53,161".into()));
         let plain = parse_ports("22").unwrap();
-        assert!(!plain.explicit_tcp && !plain.explicit_udp && plain.sctp.is_empty());
+        assert!(plain.after_t.is_empty() && plain.after_u.is_empty() && plain.sctp.is_empty());
     }
 
     #[test]
@@ -327,6 +333,9 @@ mod tests {
         let known = parse_ports("T:[-100]").unwrap().tcp;
         assert!(known.contains(22) && !known.contains(4), "4 is unassigned");
         assert!(parse_ports("T:[32400,8123-8124,ssh],9").unwrap().tcp.contains(8123), "ranked, with no name");
+        let udp = parse_ports("U:[20560-20562,4]").unwrap().udp;
+        assert_eq!(udp.to_string(), "20561", "ranked, with no name");
+        assert!(!parse_ports("T:[-65535]").unwrap().tcp.contains(20561), "ranked for UDP alone");
         assert_eq!(refused("U:[4,6]"), "[4,6]: no port of these has a known service");
         assert_eq!(refused("[1-100"), "[1-100: the brackets do not pair");
         assert_eq!(refused("1]"), "1]: the brackets do not pair");

@@ -1,16 +1,22 @@
-//! Which TCP ports to ask when nobody said which: our own ranking of a thousand.
+//! Which ports to ask when nobody said which: our own rankings, a thousand of TCP and fewer of UDP.
 //!
-//! It is judged by what listens where, category by category, and published with its reasons as
-//! `data/ports-tcp.csv` (CC0); `data/README.md` tells how. The order is that of likelihood, so the first
-//! ports of [`TCP`] are the ones to send first to a host that may not be there.
+//! They are judged by what listens where, category by category, and published with their reasons as
+//! `data/ports-tcp.csv` and `data/ports-udp.csv` (CC0); `data/README.md` tells how. The order is that of
+//! likelihood, so the first ports of [`TCP`] and [`UDP`] are the ones to send first to a host that may not
+//! be there.
 
 use portolan_model::PortSet;
 
-pub use crate::ranking_table::TCP;
+pub use crate::ranking_table::{TCP, UDP};
 
 /// The `n` likeliest TCP ports; all thousand if `n` is larger. `-F` is the first hundred.
 pub fn top_tcp(n: usize) -> PortSet {
     TCP.iter().take(n).copied().collect()
+}
+
+/// The `n` UDP ports likeliest to answer; all of the ranking if `n` is larger.
+pub fn top_udp(n: usize) -> PortSet {
+    UDP.iter().take(n).copied().collect()
 }
 
 /// The place of a TCP port in the ranking, zero the likeliest; `None` if it is not among the thousand.
@@ -18,13 +24,21 @@ pub fn rank_tcp(port: u16) -> Option<usize> {
     TCP.iter().position(|ranked| *ranked == port)
 }
 
+/// The place of a UDP port in the ranking, zero the likeliest; `None` if it is not ranked.
+pub fn rank_udp(port: u16) -> Option<usize> {
+    UDP.iter().position(|ranked| *ranked == port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Port and tier of every row of the published list.
-    fn published() -> Vec<(u16, u8)> {
-        let mut lines = include_str!("../data/ports-tcp.csv").lines();
+    const TCP_LIST: &str = include_str!("../data/ports-tcp.csv");
+    const UDP_LIST: &str = include_str!("../data/ports-udp.csv");
+
+    /// Port and tier of every row of a published list.
+    fn published(list: &str) -> Vec<(u16, u8)> {
+        let mut lines = list.lines();
         assert_eq!(lines.next(), Some("port,tier,category,service,source"));
         lines
             .map(|line| {
@@ -35,20 +49,29 @@ mod tests {
             .collect()
     }
 
+    fn ports(list: &str) -> Vec<u16> {
+        published(list).into_iter().map(|(port, _)| port).collect()
+    }
+
     #[test]
-    fn the_table_is_the_published_list() {
-        let ports: Vec<u16> = published().into_iter().map(|(port, _)| port).collect();
-        assert_eq!(ports, TCP);
+    fn the_tables_are_the_published_lists() {
+        assert_eq!(ports(TCP_LIST), TCP);
         assert_eq!(top_tcp(1000).len(), 1000, "no port twice");
-        assert!(!TCP.contains(&0));
+        assert_eq!(ports(UDP_LIST), UDP);
+        assert_eq!(top_udp(usize::MAX).len(), UDP.len(), "no port twice");
+        assert!((250..=400).contains(&UDP.len()));
+        assert!(!TCP.contains(&0) && !UDP.contains(&0));
     }
 
     #[test]
     fn tiers_ascend_and_break_where_the_flags_do() {
-        let rows = published();
-        assert!(rows.windows(2).all(|pair| pair[0].1 <= pair[1].1));
-        assert_eq!(rows.iter().filter(|(_, tier)| *tier == 1).count(), 12);
-        assert_eq!(rows.iter().filter(|(_, tier)| *tier <= 2).count(), 100);
+        for list in [TCP_LIST, UDP_LIST] {
+            let rows = published(list);
+            assert!(rows.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+            assert_eq!(rows.iter().filter(|(_, tier)| *tier == 1).count(), 12);
+            assert_eq!(rows.iter().filter(|(_, tier)| *tier <= 2).count(), 100);
+        }
+        assert!(published(UDP_LIST).iter().all(|(_, tier)| *tier <= 4), "UDP is judged, none is filled in");
     }
 
     #[test]
@@ -63,5 +86,21 @@ mod tests {
         assert_eq!(top_tcp(0).len(), 0);
         assert_eq!(top_tcp(100).len(), 100);
         assert_eq!(top_tcp(usize::MAX).len(), 1000);
+    }
+
+    #[test]
+    fn udp_ports_that_answer_are_in() {
+        for port in [53, 123, 137, 161, 500, 1900, 5353] {
+            assert!(rank_udp(port).is_some_and(|rank| rank < 12), "{port}");
+        }
+        // The protocols that the probe catalogue knows how to ask, from its first day.
+        for port in [
+            7, 53, 69, 111, 123, 137, 161, 443, 500, 623, 853, 1194, 1434, 1900, 3478, 4433, 4500, 5060,
+            5349, 5353, 5355, 5683, 5684, 11211,
+        ] {
+            assert!(rank_udp(port).is_some_and(|rank| rank < 100), "{port}");
+        }
+        assert_eq!(rank_udp(4), None);
+        assert_eq!((top_udp(0).len(), top_udp(100).len()), (0, 100));
     }
 }

@@ -43,7 +43,10 @@ pub(crate) fn nearest(scope: &[Transport], name: &str) -> Option<&'static str> {
         .map(|(port, _, known)| (distance(name.as_bytes(), known.as_bytes()), port, known))
         .filter(|(distance, _, _)| *distance <= slips)
         // Of names as near, the one of the likelier port is the one meant.
-        .min_by_key(|(distance, port, _)| (*distance, ranking::rank_tcp(*port).unwrap_or(usize::MAX)))
+        .min_by_key(|(distance, port, _)| {
+            let rank = ranking::rank_tcp(*port).or_else(|| ranking::rank_udp(*port));
+            (*distance, rank.unwrap_or(usize::MAX))
+        })
         .map(|(_, _, known)| known)
 }
 
@@ -68,24 +71,51 @@ const OVERLAY: &[Correction] = &[
     // 2. Ranges.
     (6000, 6063, TCP | UDP, "x11"),
     (6665, 6669, TCP, "irc"),
-    // 3. What the port means today.
+    // 3. What the port means today, by protocol.
     (1521, 1521, TCP, "oracle"),
+    (1645, 1645, UDP, "radius"),
+    (1646, 1646, UDP, "radius-acct"),
+    (1700, 1700, UDP, "lorawan-gateway"),
+    (1716, 1716, UDP, "kdeconnect"),
+    (1740, 1740, UDP, "codesys"),
+    (2003, 2003, UDP, "graphite"),
+    (2055, 2055, UDP, "netflow"),
     (2181, 2181, TCP, "zookeeper"),
+    (2302, 2302, UDP, "arma"),
     (3128, 3128, TCP, "http-proxy"),
+    (3391, 3391, UDP, "rd-gateway"),
+    (3671, 3671, UDP, "knxnet-ip"),
+    (4001, 4001, UDP, "ipfs"),
     (4222, 4222, TCP, "nats"),
+    (4242, 4242, UDP, "nebula"),
+    (5006, 5006, UDP, "melsec"),
+    (5405, 5405, UDP, "corosync"),
     (5555, 5555, TCP, "adb"),
     (5601, 5601, TCP, "kibana"),
+    (5678, 5678, UDP, "mndp"),
     (5900, 5910, TCP, "vnc"),
     (5938, 5938, TCP | UDP, "teamviewer"),
     (6443, 6443, TCP, "kubernetes-api"),
+    (6454, 6454, UDP, "art-net"),
+    (6831, 6831, UDP, "jaeger"),
+    (6881, 6881, UDP, "bittorrent-dht"),
+    (7359, 7359, UDP, "jellyfin-discovery"),
     (7474, 7474, TCP, "neo4j"),
+    (7777, 7777, UDP, "unreal"),
+    (7946, 7946, UDP, "memberlist"),
     (8006, 8006, TCP, "proxmox"),
     (8009, 8009, TCP, "ajp13"),
     (8086, 8086, TCP, "influxdb"),
     (8123, 8123, TCP, "home-assistant"),
+    (8125, 8125, UDP, "statsd"),
     (8291, 8291, TCP, "winbox"),
-    (8443, 8443, TCP, "https-alt"),
+    (8301, 8302, UDP, "consul-gossip"),
+    (8388, 8388, UDP, "shadowsocks"),
+    (8443, 8443, TCP | UDP, "https-alt"),
+    (8472, 8472, UDP, "vxlan"),
     (8500, 8500, TCP, "consul"),
+    (8600, 8600, UDP, "consul-dns"),
+    (8649, 8649, UDP, "ganglia"),
     (9042, 9042, TCP, "cassandra"),
     (9090, 9090, TCP, "prometheus"),
     (9092, 9092, TCP, "kafka"),
@@ -93,12 +123,54 @@ const OVERLAY: &[Correction] = &[
     (9100, 9100, TCP, "jetdirect"),
     (9200, 9200, TCP, "elasticsearch"),
     (9300, 9300, TCP, "elasticsearch-node"),
+    (9600, 9600, UDP, "omron-fins"),
+    (9777, 9777, UDP, "kodi"),
+    (9987, 9987, UDP, "teamspeak"),
+    (9993, 9993, UDP, "zerotier"),
+    (9995, 9996, UDP, "netflow"),
+    (9999, 9999, UDP, "kasa"),
+    (10001, 10001, UDP, "ubiquiti-discovery"),
     (10250, 10250, TCP, "kubelet"),
+    (12201, 12201, UDP, "gelf"),
+    (14550, 14550, UDP, "mavlink"),
     (15672, 15672, TCP, "rabbitmq-admin"),
-    (25565, 25565, TCP, "minecraft"),
+    (17185, 17185, UDP, "vxworks-wdb"),
+    (19132, 19133, UDP, "minecraft-bedrock"),
+    (19302, 19302, UDP, "stun"),
+    (21027, 21027, UDP, "syncthing-discovery"),
+    (21116, 21116, UDP, "rustdesk"),
+    (22000, 22000, UDP, "syncthing"),
+    (25565, 25565, TCP | UDP, "minecraft"),
+    (25826, 25826, UDP, "collectd"),
+    (27015, 27017, UDP, "source-engine"),
+    (27036, 27036, UDP, "steam-discovery"),
+    (27960, 27960, UDP, "quake3"),
+    (28015, 28015, UDP, "rust-game"),
+    (28960, 28960, UDP, "call-of-duty"),
+    (29810, 29810, UDP, "omada-discovery"),
+    (30303, 30303, UDP, "ethereum"),
+    (30718, 30718, UDP, "lantronix"),
+    (32414, 32414, UDP, "plex-discovery"),
+    (33848, 33848, UDP, "jenkins-discovery"),
+    (34197, 34197, UDP, "factorio"),
+    (37020, 37020, UDP, "hikvision-sadp"),
+    (37810, 37810, UDP, "dahua-discovery"),
+    (38899, 38899, UDP, "wiz"),
+    (41641, 41641, UDP, "tailscale"),
+    (47809, 47809, UDP, "bacnet"),
     (50000, 50000, TCP, "db2"),
-    (51820, 51820, UDP, "wireguard"),
+    (50001, 50001, UDP, "anydesk-discovery"),
+    (51413, 51413, UDP, "transmission"),
+    (51820, 51821, UDP, "wireguard"),
+    (52311, 52311, UDP, "bigfix"),
+    (53317, 53317, UDP, "localsend"),
+    (54321, 54321, UDP, "miio"),
+    (56700, 56700, UDP, "lifx"),
+    (57621, 57621, UDP, "spotify-connect"),
+    (60001, 60001, UDP, "mosh"),
     (62078, 62078, TCP, "iphone-sync"),
+    (64738, 64738, UDP, "mumble"),
+    (65001, 65001, UDP, "hdhomerun"),
 ];
 
 fn covers(protocols: u8, transport: Transport) -> bool {
@@ -206,12 +278,63 @@ mod tests {
             (Udp, 53, "domain"),
             (Udp, 514, "syslog"),
             (Tcp, 514, "shell"),
-            (Udp, 51820, "wireguard"),
             (Sctp, 179, "bgp"),
         ] {
             assert_eq!(name(transport, port), Some(expected), "{transport} {port}");
         }
         assert_eq!((name(Tcp, 4), name(Tcp, 0), name(Tcp, 65_535)), (None, None, None));
+    }
+
+    #[test]
+    fn names_people_expect_of_udp() {
+        for (port, expected) in [
+            (7, "echo"),
+            (69, "tftp"),
+            (80, "http"),
+            (111, "sunrpc"),
+            (123, "ntp"),
+            (137, "netbios-ns"),
+            (161, "snmp"),
+            (443, "https"),
+            (500, "isakmp"),
+            (623, "asf-rmcp"),
+            (853, "domain-s"),
+            (1194, "openvpn"),
+            (1434, "ms-sql-m"),
+            (1645, "radius"),
+            (1812, "radius"),
+            (1900, "ssdp"),
+            (2055, "netflow"),
+            (3478, "stun"),
+            (4500, "ipsec-nat-t"),
+            (4789, "vxlan"),
+            (5060, "sip"),
+            (5349, "stuns"),
+            (5353, "mdns"),
+            (5355, "llmnr"),
+            (5540, "matter"),
+            (5683, "coap"),
+            (5684, "coaps"),
+            (8443, "https-alt"),
+            (8472, "vxlan"),
+            (9993, "zerotier"),
+            (11211, "memcache"),
+            (17185, "vxworks-wdb"),
+            (19132, "minecraft-bedrock"),
+            (25565, "minecraft"),
+            (27015, "source-engine"),
+            (41641, "tailscale"),
+            (44818, "EtherNet/IP-2"),
+            (47808, "bacnet"),
+            (51820, "wireguard"),
+            (51821, "wireguard"),
+            (64738, "mumble"),
+        ] {
+            assert_eq!(name(Transport::Udp, port), Some(expected), "{port}");
+        }
+        // What a UDP port means does not rename the TCP port of its number.
+        assert_eq!(name(Transport::Tcp, 8600), Some("asterix"));
+        assert_eq!(name(Transport::Tcp, 64_738), None);
     }
 
     #[test]

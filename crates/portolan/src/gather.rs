@@ -198,9 +198,8 @@ fn ports(args: &Args) -> Result<(PortChoice, Vec<Warning>)> {
         Ports::Top(n) => top(usize::from(*n)),
         Ports::Listed(text) => {
             let spec = parse_ports(text).context("-p")?;
-            for (proto, set, explicit) in [("udp", &spec.udp, spec.explicit_udp), ("sctp", &spec.sctp, true)]
-            {
-                if explicit && !set.is_empty() {
+            for (proto, set) in [("udp", &spec.after_u), ("sctp", &spec.sctp)] {
+                if !set.is_empty() {
                     warnings.push(Warning::PortsIgnored { proto, count: set.len() });
                 }
             }
