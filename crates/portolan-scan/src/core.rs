@@ -1,17 +1,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use portolan_model::sockets::{ProbeId, Request};
-use portolan_model::{Claim, Endpoint, Evidence};
-use portolan_model::{Fact, Group, HostReport, Instant, Method, Verdict, Warning};
+use portolan_model::sockets::{Capacity, ProbeId, Request};
+use portolan_model::{Claim, Endpoint, Evidence, Fact, Group, HostReport, Instant, Method, Transport};
+use portolan_model::{Verdict, Warning};
 
 use crate::engine::Guards;
 use crate::flight::{Attempt, Flight};
+use crate::loss::Loss;
 use crate::pacer::Pacer;
 use crate::plan::Plan;
 use crate::rtt::Rtt;
 use crate::settled::Settled;
 use crate::tally::Tally;
+use crate::technique::{self, udp::Udp};
 use crate::window::Window;
 
 /// What both strategies share: the plan, the attempts on their way, what bounds them, and what is to be told.
@@ -24,17 +26,23 @@ pub(crate) struct Core {
     /// Round trips over all hosts.
     pub(crate) rtt: Rtt,
     pub(crate) tally: Tally,
+    /// How UDP is asked.
+    pub(crate) udp: Udp,
     pub(crate) stopping: bool,
     out: VecDeque<Settled>,
     abandoned: VecDeque<ProbeId>,
 }
 
 impl Core {
-    pub(crate) fn new(plan: Plan, sockets: usize, guards: Guards) -> Self {
+    pub(crate) fn new(plan: Plan, capacity: Capacity, guards: Guards) -> Self {
         let timing = plan.timing();
+        // What is asked together shares one window; the scarcer means bounds it.
+        let sockets = if plan.asks(Transport::Tcp) { capacity.sockets } else { usize::MAX };
+        let datagrams = if plan.asks(Transport::Udp) { capacity.datagrams } else { usize::MAX };
         Core {
             flight: Flight::new(plan.seed(), guards.cookie),
-            window: Window::new(timing.window, timing.ceiling.min(sockets)),
+            window: Window::new(timing.window, timing.ceiling.min(sockets).min(datagrams)),
+            udp: Udp::new(plan.spec.probes, plan.spec.secret, guards),
             pacer: Pacer::new(plan.max_rate()),
             rtt: Rtt::default(),
             tally: Tally::default(),
@@ -46,18 +54,60 @@ impl Core {
         }
     }
 
-    /// Sends an attempt on its way.
-    pub(crate) fn launch(&mut self, attempt: Attempt, patience: Duration, now: Instant) -> Request {
+    /// Sends a connect on its way.
+    pub(crate) fn connect(
+        &mut self,
+        attempt: Attempt,
+        patience: Duration,
+        now: Instant,
+    ) -> (ProbeId, Request) {
+        // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
+        for _ in 0..patience.as_secs() {
+            self.pacer.sent(now);
+        }
+        let probe = self.launch(attempt, patience, now);
+        (probe, Request::Connect { probe, to: attempt.endpoint })
+    }
+
+    /// Sends a datagram on its way.
+    pub(crate) fn datagram(
+        &mut self,
+        attempt: Attempt,
+        patience: Duration,
+        now: Instant,
+    ) -> (ProbeId, Request) {
+        let asked = self.udp.probe(attempt.endpoint.port, attempt.number);
+        let payload = self.udp.payload(attempt.endpoint, attempt.number);
+        let probe = self.launch(attempt, patience, now);
+        (probe, Request::Datagram { probe, to: attempt.endpoint, payload, own_port: asked.elsewhere })
+    }
+
+    fn launch(&mut self, attempt: Attempt, patience: Duration, now: Instant) -> ProbeId {
         self.tally.packets += 1;
         if attempt.number > 1 && !attempt.canary {
             self.tally.retries += 1;
         }
-        // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
-        for _ in 0..=patience.as_secs() {
-            self.pacer.sent(now);
+        self.pacer.sent(now);
+        self.flight.launch(attempt, now + patience)
+    }
+
+    /// An attempt was not carried out: it was no packet and no retry.
+    pub(crate) fn not_sent(&mut self, attempt: &Attempt) {
+        self.tally.local_faults += 1;
+        self.tally.packets = self.tally.packets.saturating_sub(1);
+        if attempt.number > 1 && !attempt.canary {
+            self.tally.retries = self.tally.retries.saturating_sub(1);
         }
-        let probe = self.flight.launch(attempt, now + patience);
-        Request::Connect { probe, to: attempt.endpoint }
+    }
+
+    /// A port answered; `first` if its very first packet did.
+    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool) {
+        loss.answered(first);
+        let answers = &mut self.tally.answers;
+        *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        if !first && loss.answers() > 20 && loss.share() > 0.02 {
+            self.window.calm();
+        }
     }
 
     /// Answers get lost: from now on at most `rate` probes a second.
@@ -74,11 +124,20 @@ impl Core {
         }
     }
 
+    /// Takes out an attempt that was answered over UDP; the door is told to let go of it.
+    pub(crate) fn release(&mut self, probe: ProbeId) -> Option<Attempt> {
+        let attempt = self.flight.claim(probe)?;
+        self.abandoned.push_back(probe);
+        Some(attempt)
+    }
+
     /// The next attempt whose deadline has passed; the door is told to let go of it.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Attempt> {
         let (probe, attempt) = self.flight.expire(now)?;
-        // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
-        self.tally.packets += now.since(attempt.asked).as_secs().min(3);
+        if attempt.endpoint.transport == Transport::Tcp {
+            // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
+            self.tally.packets += now.since(attempt.asked).as_secs().min(3);
+        }
         self.abandoned.push_back(probe);
         Some(attempt)
     }
@@ -110,9 +169,12 @@ impl Core {
         self.out.push_back(Settled::Group(Box::new(group)));
     }
 
-    pub(crate) fn tell_host(&mut self, report: HostReport) {
+    /// A host is finished; one that is not listed is only counted.
+    pub(crate) fn tell_host(&mut self, report: HostReport, listed: bool) {
         self.tally.host(&report);
-        self.out.push_back(Settled::Host(Box::new(report)));
+        if listed {
+            self.out.push_back(Settled::Host(Box::new(report)));
+        }
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {
@@ -130,7 +192,7 @@ pub(crate) fn answered(
     fact: Fact,
 ) -> Verdict {
     let evidence = Evidence::new(sent, Fact::Asked { attempt: attempt.number }).and(at, fact);
-    let verdict = Verdict::new(attempt.endpoint, claim, Method::Connect, tries, evidence);
+    let verdict = judged(attempt.endpoint, claim, tries, evidence);
     match fact {
         Fact::Local(_) => verdict,
         _ => verdict.with_rtt(at.since(sent)),
@@ -149,7 +211,22 @@ pub(crate) fn unanswered(
     if let Some((port, at)) = witness {
         evidence = evidence.and(at, Fact::Witness { port });
     }
-    Verdict::new(endpoint, claim, Method::Connect, tries, evidence)
+    judged(endpoint, claim, tries, evidence)
+}
+
+/// A verdict by the method that asks this endpoint's transport.
+pub(crate) fn judged(endpoint: Endpoint, claim: Claim, tries: u8, evidence: Evidence) -> Verdict {
+    Verdict::new(endpoint, claim, Method::of(endpoint.transport), tries, evidence)
+}
+
+/// The verdict on a port that the end of the scan left open.
+pub(crate) fn interrupted(endpoint: Endpoint, now: Instant) -> Verdict {
+    judged(endpoint, technique::interrupted(), 0, Evidence::new(now, Fact::Stopped))
+}
+
+/// The verdict on a port that our own machine could not ask.
+pub(crate) fn local_verdict(endpoint: Endpoint, claim: Claim, fact: Fact, at: Instant) -> Verdict {
+    judged(endpoint, claim, 0, Evidence::new(at, fact))
 }
 
 /// Whether an answer to this attempt came to its very first packet: the kernel sends its second SYN after one

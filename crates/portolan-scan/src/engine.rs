@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use portolan_model::sockets::{Completion, Event, Outcome, Request};
-use portolan_model::{Ended, Finish, Instant, Warning};
+use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request};
+use portolan_model::{Ended, Finish, Instant, LocalFault, Warning};
 
 use crate::core::Core;
 use crate::per_host::PerHost;
@@ -25,13 +25,15 @@ pub struct Guards {
     pub self_connect: bool,
     /// A failure of our own machine is asked again.
     pub requeue: bool,
-    /// A completion must name an attempt that waits.
+    /// An answer must bear the name or the id of an attempt.
     pub cookie: bool,
+    /// Only the target itself can say that its port is closed.
+    pub sender: bool,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Guards { retry: true, self_connect: true, requeue: true, cookie: true }
+        Guards { retry: true, self_connect: true, requeue: true, cookie: true, sender: true }
     }
 }
 
@@ -51,19 +53,29 @@ enum Strategy {
     Sweep(Sweep),
 }
 
+impl Strategy {
+    /// The one that asks UDP.
+    fn per_host(&mut self) -> Option<&mut PerHost> {
+        match self {
+            Strategy::PerHost(strategy) => Some(strategy),
+            Strategy::Sweep(_) => None,
+        }
+    }
+}
+
 impl Engine {
-    /// An engine for `plan`, on a machine that bears `sockets` connects at a time.
-    pub fn new(plan: Plan, sockets: usize) -> Self {
-        Engine::with_guards(plan, sockets, Guards::default())
+    /// An engine for `plan`, on a machine that bears so much at a time.
+    pub fn new(plan: Plan, capacity: Capacity) -> Self {
+        Engine::with_guards(plan, capacity, Guards::default())
     }
 
     /// An engine without some of its guards, for proofs only.
-    pub fn with_guards(plan: Plan, sockets: usize, guards: Guards) -> Self {
+    pub fn with_guards(plan: Plan, capacity: Capacity, guards: Guards) -> Self {
         let strategy = match plan.strategy() {
             StrategyKind::PerHost => Strategy::PerHost(PerHost::new(&plan)),
             StrategyKind::Sweep => Strategy::Sweep(Sweep::new(&plan)),
         };
-        let mut core = Core::new(plan, sockets, guards);
+        let mut core = Core::new(plan, capacity, guards);
         if core.window.ceiling() < core.plan.timing().window.min(64) {
             core.warn(Warning::FewSockets { window: core.window.ceiling() });
         }
@@ -77,9 +89,52 @@ impl Engine {
 
     /// Something came back.
     pub fn handle_event(&mut self, event: Event) {
+        let core = &mut self.core;
         match event {
             Event::Connect(completion) => self.connect_ended(completion),
-            _ => self.core.tally.strays += 1,
+            Event::Sent { probe, at, local, held } => {
+                core.tally.pending_errors += u64::from(held);
+                if let (Some(attempt), Strategy::PerHost(strategy)) =
+                    (core.flight.get(probe), &mut self.strategy)
+                {
+                    strategy.sent(core, &attempt, at, local);
+                }
+            }
+            Event::Unsent { probe, at, fault } => self.not_sent(probe, at, fault),
+            Event::Datagram(datagram) => {
+                let ours =
+                    self.strategy.per_host().is_some_and(|strategy| strategy.datagram(core, &datagram));
+                core.tally.strays += u64::from(!ours);
+            }
+            Event::Error(error) => {
+                let ours = self.strategy.per_host().is_some_and(|strategy| strategy.error(core, &error));
+                core.tally.strays += u64::from(!ours);
+            }
+            Event::Overrun { count, at } => {
+                core.tally.overruns += count;
+                if let Some(strategy) = self.strategy.per_host() {
+                    strategy.overrun(at);
+                }
+            }
+        }
+    }
+
+    fn not_sent(&mut self, probe: ProbeId, at: Instant, fault: LocalFault) {
+        let Some(attempt) = self.core.flight.claim(probe) else {
+            self.core.tally.strays += 1;
+            return;
+        };
+        let core = &mut self.core;
+        if !core.guards.requeue {
+            return self.silence(&attempt, at);
+        }
+        core.not_sent(&attempt);
+        if fault.is_shortage() {
+            let waiting = core.flight.len();
+            core.window.shrink(waiting, fault != LocalFault::NoBuffers);
+        }
+        if let Some(strategy) = self.strategy.per_host() {
+            strategy.unsent(core, &attempt, fault, at);
         }
     }
 
@@ -91,14 +146,14 @@ impl Engine {
         let core = &mut self.core;
         match event.outcome {
             Outcome::Local(fault) if core.guards.requeue => {
-                core.tally.local_faults += 1;
-                core.tally.packets = core.tally.packets.saturating_sub(1);
-                if attempt.number > 1 && !attempt.canary {
-                    core.tally.retries = core.tally.retries.saturating_sub(1);
+                core.not_sent(&attempt);
+                if fault.is_shortage() {
+                    let waiting = core.flight.len();
+                    core.window.shrink(waiting, fault != LocalFault::NoBuffers);
                 }
                 match &mut self.strategy {
                     Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
-                    Strategy::Sweep(strategy) => strategy.local(core, &attempt, fault, &event),
+                    Strategy::Sweep(strategy) => strategy.local(&attempt, fault, &event),
                 }
             }
             Outcome::Local(_) | Outcome::TimedOut => self.silence(&attempt, event.at),
@@ -162,12 +217,12 @@ impl Engine {
         if !self.core.window.has_room(self.core.flight.len(), now) {
             return None;
         }
-        let (attempt, patience) = match &mut self.strategy {
+        let request = match &mut self.strategy {
             Strategy::PerHost(strategy) => strategy.next(&mut self.core, now)?,
             Strategy::Sweep(strategy) => strategy.next(&mut self.core, now)?,
         };
         self.started.get_or_insert(now);
-        Some(self.core.launch(attempt, patience, now))
+        Some(request)
     }
 
     /// A verdict, an update of one, a folded group, a host, a warning.
@@ -219,8 +274,8 @@ impl Engine {
             local_faults: tally.local_faults,
             self_connects: tally.self_connects,
             strays: tally.strays,
-            pending_errors: 0,
-            overruns: 0,
+            pending_errors: tally.pending_errors,
+            overruns: tally.overruns,
             loss,
             completeness,
             unknown_local: tally.unknown_local,

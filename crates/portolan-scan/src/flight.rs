@@ -81,6 +81,12 @@ impl Flight {
         Some(attempt)
     }
 
+    /// The attempt of this name, if it waits.
+    pub(crate) fn get(&self, probe: ProbeId) -> Option<Attempt> {
+        let (tag, attempt) = (*self.slots.get(probe.slot as usize)?)?;
+        (tag == probe.tag).then_some(attempt)
+    }
+
     /// Takes out an attempt whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<(ProbeId, Attempt)> {
         let slot = self.deadlines.pop_due(now)?;

@@ -81,13 +81,19 @@ impl Outcomes {
     }
 
     /// The group of `ports` on `targets` that all have this code.
-    pub(crate) fn group(&self, code: u8, targets: Vec<AddressRange>, ports: PortSet) -> Option<Group> {
+    pub(crate) fn group(
+        &self,
+        code: u8,
+        transport: Transport,
+        targets: Vec<AddressRange>,
+        ports: PortSet,
+    ) -> Option<Group> {
         let kind = self.kinds.get(usize::from(code).checked_sub(1)?)?;
         let hosts: u64 = targets.iter().map(range_len).sum();
         Some(Group {
             count: hosts * ports.len() as u64,
             targets,
-            transport: Transport::Tcp,
+            transport,
             state: kind.claim.state,
             reason: kind.claim.reason,
             from: kind.claim.from,
@@ -142,7 +148,7 @@ impl Alike {
     /// The groups, in the order of states and reasons.
     pub(crate) fn groups(self, outcomes: &Outcomes) -> impl Iterator<Item = Group> + '_ {
         self.hosts.into_iter().filter_map(|((_, _, code, ports), hosts)| {
-            outcomes.group(code, ranges(hosts), ports.into_iter().collect())
+            outcomes.group(code, Transport::Tcp, ranges(hosts), ports.into_iter().collect())
         })
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use portolan_model::Address;
+use portolan_model::{Address, Transport, UdpProbe};
 use portolan_target::{AddressSet, Exclusions, Ports};
 
 use crate::permutation::{Permutation, mix};
@@ -104,6 +104,10 @@ pub struct PlanSpec {
     pub shard: Option<Shard>,
     /// The seed of every order.
     pub seed: u64,
+    /// What is asked over UDP.
+    pub probes: &'static [UdpProbe],
+    /// What the ids of our questions are made from. It is no part of the record: who knows it can forge answers.
+    pub secret: (u64, u64),
 }
 
 /// Why a plan cannot be made.
@@ -244,6 +248,12 @@ impl Plan {
         self.products.iter().map(|product| product.ports.len()).max().unwrap_or(0)
     }
 
+    /// Whether any port of this transport is asked.
+    pub fn asks(&self, transport: Transport) -> bool {
+        let ports = |product: &Product| product.ports.of(transport).is_some_and(|ports| !ports.is_empty());
+        self.products.iter().any(ports)
+    }
+
     /// The ports of the product with the most hosts, for people.
     pub fn main_ports(&self) -> &Ports {
         let main = self.products.iter().max_by_key(|product| product.hosts.len());
@@ -253,7 +263,7 @@ impl Plan {
 
     /// Which strategy works this plan.
     pub fn strategy(&self) -> StrategyKind {
-        if self.most_ports() <= SWEEP_PORTS && self.hosts > SWEEP_HOSTS {
+        if self.most_ports() <= SWEEP_PORTS && self.hosts > SWEEP_HOSTS && !self.asks(Transport::Udp) {
             StrategyKind::Sweep
         } else {
             StrategyKind::PerHost

@@ -1,4 +1,4 @@
-use portolan_model::{Counts, HostReport, HostState, Verdict};
+use portolan_model::{Claim, Counts, HostReport, HostState, Verdict};
 
 /// What a scan did, counted as it goes.
 #[derive(Clone, Default, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) local_faults: u64,
     pub(crate) self_connects: u64,
     pub(crate) strays: u64,
+    pub(crate) pending_errors: u64,
+    pub(crate) overruns: u64,
     pub(crate) unknown_local: u64,
     /// Ports that answered, on the first attempt and on a later one, over all hosts.
     pub(crate) answers: (u64, u64),
@@ -37,6 +39,14 @@ impl Tally {
         self.counts.add(verdict.state(), n);
         if verdict.reason().is_local() {
             self.unknown_local += n;
+        }
+    }
+
+    /// An endpoint that was settled as this claim is so no more.
+    pub(crate) fn unsettled(&mut self, claim: &Claim) {
+        self.counts.remove(claim.state, 1);
+        if claim.reason.is_local() {
+            self.unknown_local -= 1;
         }
     }
 

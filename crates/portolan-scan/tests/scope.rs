@@ -75,7 +75,11 @@ fn watch(spec: PlanSpec, sockets: usize) -> Watched {
     let door = WorldSpec::parse(WORLD).unwrap().build(1).sockets();
     let mut watched = Watched { door, asked: Vec::new(), waiting: BTreeSet::new(), most_waiting: 0 };
     if let Ok(plan) = Plan::new(spec) {
-        drive(Engine::new(plan, sockets), &mut watched, &mut |_: Settled| {});
+        drive(
+            Engine::new(plan, Capacity { sockets, datagrams: sockets }),
+            &mut watched,
+            &mut |_: Settled| {},
+        );
     }
     watched
 }

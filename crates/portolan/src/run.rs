@@ -52,7 +52,7 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
     let outputs = Outputs::open(args, &names, env)?;
     let failures = outputs.failures();
     let mut door = ConnectDoor::open(gathered.excluded.addresses().clone())?;
-    let engine = Engine::new(plan.clone(), door.capacity().sockets);
+    let engine = Engine::new(plan.clone(), door.capacity());
     let mut pipe = Pipe::start(Box::new(outputs), stop).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
@@ -93,6 +93,8 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         shard: args.shard.map(|(index, count)| Shard { index, count }),
         // Shards are parts of one order, so they must agree on it without a word.
         seed: args.seed.unwrap_or_else(|| if args.shard.is_some() { 0 } else { seed() }),
+        probes: &[],
+        secret: (0, 0),
     };
     Ok(Plan::new(spec)?)
 }

@@ -28,7 +28,7 @@ fn ndjson(world: World) -> Vec<u8> {
     let products = vec![(hosts, portolan_target::Ports::tcp(world.ports().clone()))];
     let plan = Plan::new(PlanSpec { products, named, seed: SEED, ..PlanSpec::default() }).unwrap();
     let mut door = world.sockets();
-    let engine = Engine::new(plan.clone(), door.capacity().sockets);
+    let engine = Engine::new(plan.clone(), door.capacity());
     let mut sink = NdjsonSink::new(Vec::new(), Arc::new(Names::default()), services::name, false);
     sink.begin(&begin(&plan, &engine)).unwrap();
     let finish = drive(engine, &mut door, &mut |settled: Settled| {

@@ -1,33 +1,56 @@
 //! Host by host: many ports each, all hosts interleaved.
 //!
 //! A bounded table of active hosts takes turns; a host that waits (for an answer, for a retry's
-//! gap, for a canary) leaves the turn and comes back by its timer.
+//! gap, for a canary) leaves the turn and comes back by its timer. A host that is asked over TCP and UDP has a
+//! place in the table for each; they know of each other, and are told as one.
 
-mod canary;
-mod host;
+mod emitter;
 mod order;
-mod settle;
+mod ports;
+mod reach;
+mod tcp;
+mod udp;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_model::sockets::Completion;
-use portolan_model::{Endpoint, Instant, LocalFault, Transport};
+use portolan_model::sockets::{Completion, Datagram, DatagramError, Request};
+use portolan_model::{Address, Endpoint, HostReport, HostState, Instant, LocalFault, Transport};
 
 use crate::core::Core;
 use crate::flight::Attempt;
 use crate::heap::Heap;
 use crate::plan::Plan;
-use host::{Host, Next};
 use order::Order;
+use ports::Ports;
+use tcp::TcpHost;
+use udp::UdpHost;
 
 /// Ports of all active hosts together: bounds the memory whatever the plan.
 const ACTIVE_PORTS: usize = 1 << 21;
+/// How many of the likeliest ports a host of a range is asked before it has answered anything.
+const LIKELIEST: usize = 12;
+/// How long the first probes of a host that never answered wait: the three seconds in which the kernel looks for a
+/// neighbour, and a little.
+const SCOUT_PATIENCE: Duration = Duration::from_millis(3300);
+
+/// What a host wants next.
+enum Next {
+    /// Ask this port.
+    Ask { port: u32, number: u8, canary: bool },
+    /// Nothing before then, or before something happens.
+    Wait(Option<Instant>),
+    /// Nothing more.
+    Finished,
+}
 
 pub(crate) struct PerHost {
-    orders: Vec<Arc<Order>>,
-    hosts: Vec<Option<Host>>,
+    /// How the ports of each product are ordered, over TCP and over UDP.
+    orders: Vec<(Arc<Order>, Arc<Order>)>,
+    places: Vec<Option<Place>>,
+    /// Where the UDP ports of an address stand.
+    datagrams: HashMap<Address, u32>,
     turn: VecDeque<u32>,
     wakes: Heap,
     visited: u64,
@@ -36,13 +59,32 @@ pub(crate) struct PerHost {
     most_active: usize,
 }
 
+/// A place in the table: one host over one transport.
+struct Place {
+    host: Host,
+    in_turn: bool,
+    /// The place of the same host over the other transport.
+    sibling: Option<u32>,
+    /// What that one had to tell when it was finished first, and whether it is listed.
+    half: Option<(HostReport, bool)>,
+}
+
+enum Host {
+    Tcp(Box<TcpHost>),
+    Udp(Box<UdpHost>),
+}
+
 impl PerHost {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let orders =
-            (0..plan.products()).map(|product| Arc::new(Order::new(&plan.ports(product).tcp, plan.seed())));
+        let orders = (0..plan.products()).map(|product| {
+            let ports = plan.ports(product);
+            let order = |transport, ports| Arc::new(Order::new(transport, ports, plan.seed()));
+            (order(Transport::Tcp, &ports.tcp), order(Transport::Udp, &ports.udp))
+        });
         PerHost {
             orders: orders.collect(),
-            hosts: Vec::new(),
+            places: Vec::new(),
+            datagrams: HashMap::new(),
             turn: VecDeque::new(),
             wakes: Heap::default(),
             visited: 0,
@@ -52,33 +94,27 @@ impl PerHost {
         }
     }
 
-    /// The next attempt and how long to wait for its answer.
-    pub(crate) fn next(&mut self, core: &mut Core, now: Instant) -> Option<(Attempt, Duration)> {
+    /// The next attempt, on its way.
+    pub(crate) fn next(&mut self, core: &mut Core, now: Instant) -> Option<Request> {
         self.admit(core);
         while let Some(id) = self.turn.pop_front() {
-            let Some(host) = self.hosts[id as usize].as_mut() else { continue };
-            match host.next(core, now) {
+            let Some(place) = self.places[id as usize].as_mut() else { continue };
+            match place.host.next(core, now) {
                 Next::Ask { port, number, canary } => {
-                    let attempt = Attempt {
-                        endpoint: Endpoint {
-                            address: host.address,
-                            transport: Transport::Tcp,
-                            port: host.port(port),
-                        },
-                        host: id,
-                        port,
-                        number,
-                        canary,
-                        asked: now,
-                    };
-                    let patience = host.patience(&attempt);
+                    let endpoint = place.host.ports().endpoint(port);
+                    let attempt = Attempt { endpoint, host: id, port, number, canary, asked: now };
                     self.turn.push_back(id);
-                    return Some((attempt, patience));
+                    return Some(place.host.launch(core, attempt, now));
                 }
                 Next::Wait(until) => {
-                    host.in_turn = false;
+                    place.in_turn = false;
                     if let Some(until) = until {
                         self.wakes.set(id, until);
+                    }
+                }
+                Next::Finished if self.may_yet_be_heard(id) => {
+                    if let Some(place) = self.places[id as usize].as_mut() {
+                        place.in_turn = false;
                     }
                 }
                 Next::Finished => {
@@ -91,11 +127,14 @@ impl PerHost {
     }
 
     pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
-        self.with(attempt, |host| host.answer(core, attempt, event));
+        self.with_tcp(attempt, |host| host.answer(core, attempt, event));
     }
 
     pub(crate) fn silence(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
-        self.with(attempt, |host| host.silence(core, attempt, now));
+        self.with(attempt, |host| match host {
+            Host::Tcp(host) => host.silence(core, attempt, now),
+            Host::Udp(host) => host.silence(core, attempt, now),
+        });
     }
 
     pub(crate) fn local(
@@ -105,11 +144,48 @@ impl PerHost {
         fault: LocalFault,
         event: &Completion,
     ) {
-        self.with(attempt, |host| host.local(core, attempt, fault, event));
+        self.with_tcp(attempt, |host| host.local(core, attempt, fault, event));
     }
 
     pub(crate) fn self_connected(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
-        self.with(attempt, |host| host.self_connected(core, attempt, now));
+        self.with_tcp(attempt, |host| host.self_connected(core, attempt, now));
+    }
+
+    /// A datagram left, from that port of ours.
+    pub(crate) fn sent(&mut self, core: &Core, attempt: &Attempt, at: Instant, local: u16) {
+        if let Some(Host::Udp(host)) = self.host(attempt.host) {
+            host.sent(core, attempt, at, local);
+        }
+    }
+
+    /// A datagram did not leave.
+    pub(crate) fn unsent(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, at: Instant) {
+        self.with(attempt, |host| {
+            if let Host::Udp(host) = host {
+                host.local(core, attempt, fault, at);
+            }
+        });
+    }
+
+    /// A datagram came. False if it answers nothing that was asked.
+    pub(crate) fn datagram(&mut self, core: &mut Core, datagram: &Datagram) -> bool {
+        self.with_datagrams(datagram.from, |id, host| host.datagram(core, id, datagram))
+    }
+
+    /// An error about a datagram came. False if it quotes nothing that was asked.
+    pub(crate) fn error(&mut self, core: &mut Core, error: &DatagramError) -> bool {
+        self.with_datagrams(error.to, |id, host| host.error(core, id, error))
+    }
+
+    /// Our own receive queue lost something.
+    pub(crate) fn overrun(&mut self, now: Instant) {
+        let ids: Vec<u32> = self.datagrams.values().copied().collect();
+        for id in ids {
+            if let Some(Host::Udp(host)) = self.host(id) {
+                host.overrun(now);
+            }
+            self.enter_turn(id);
+        }
     }
 
     /// Hosts whose time has come take their turn again.
@@ -130,7 +206,7 @@ impl PerHost {
 
     /// The scan is stopped: what is known is told, the rest is not asked.
     pub(crate) fn give_up(&mut self, core: &mut Core, now: Instant) {
-        for id in 0..self.hosts.len() {
+        for id in 0..self.places.len() {
             self.remove(core, u32::try_from(id).unwrap_or(u32::MAX), now);
         }
         let rest = core.plan.endpoints_of(self.to_visit - self.visited);
@@ -143,49 +219,224 @@ impl PerHost {
         while self.active < self.most_active && self.visited < self.to_visit {
             let (address, product) = core.plan.visit(self.visited);
             self.visited += 1;
-            self.active += 1;
-            let host = Host::new(address, Arc::clone(&self.orders[product]), core.plan.is_named(address));
-            let id = match self.hosts.iter().position(Option::is_none) {
-                Some(free) => {
-                    self.hosts[free] = Some(host);
-                    free
+            let (tcp, udp) = &self.orders[product];
+            let (tcp, udp) = (Arc::clone(tcp), Arc::clone(udp));
+            let named = core.plan.is_named(address);
+            let first =
+                (tcp.len() > 0).then(|| self.seat(Host::Tcp(Box::new(TcpHost::new(address, tcp, named)))));
+            if udp.len() > 0 {
+                let second = self.seat(Host::Udp(Box::new(UdpHost::new(address, udp, named))));
+                self.datagrams.insert(address, second);
+                for (place, sibling) in [(first, Some(second)), (Some(second), first)] {
+                    if let Some(place) = place.and_then(|id| self.places[id as usize].as_mut()) {
+                        place.sibling = sibling;
+                    }
                 }
-                None => {
-                    self.hosts.push(Some(host));
-                    self.hosts.len() - 1
-                }
-            };
-            // The table is bounded by `most_active`.
-            self.turn.push_back(u32::try_from(id).unwrap_or(u32::MAX));
+            }
         }
+    }
+
+    fn seat(&mut self, host: Host) -> u32 {
+        let place = Some(Place { host, in_turn: true, sibling: None, half: None });
+        self.active += 1;
+        let id = match self.places.iter().position(Option::is_none) {
+            Some(free) => {
+                self.places[free] = place;
+                free
+            }
+            None => {
+                self.places.push(place);
+                self.places.len() - 1
+            }
+        };
+        // The table is bounded by `most_active`.
+        let id = u32::try_from(id).unwrap_or(u32::MAX);
+        self.turn.push_back(id);
+        id
+    }
+
+    /// Whether a host of a range that has answered nothing may still turn out to be there by what its sibling hears.
+    fn may_yet_be_heard(&self, id: u32) -> bool {
+        let Some(place) = self.places[id as usize].as_ref() else { return false };
+        let sibling = place.sibling.and_then(|sibling| self.places[sibling as usize].as_ref());
+        sibling.is_some_and(|sibling| !sibling.host.is_listed()) && !place.host.is_listed()
     }
 
     fn remove(&mut self, core: &mut Core, id: u32, now: Instant) {
-        let Some(mut host) = self.hosts[id as usize].take() else { return };
+        let Some(mut place) = self.places[id as usize].take() else { return };
         self.active -= 1;
         self.wakes.remove(id);
-        if host.in_flight > 0 {
+        if let Host::Udp(host) = &place.host {
+            self.datagrams.remove(&host.ports.address);
+        }
+        if place.host.ports().in_flight > 0 {
             core.abandon(|attempt| attempt.host == id);
         }
-        host.settle(core, now);
+        let report = place.host.settle(core, now);
+        let told = (report, place.host.is_listed());
+        let sibling = place.sibling.and_then(|sibling| self.places[sibling as usize].as_mut());
+        match sibling {
+            Some(sibling) => {
+                sibling.half = Some(told);
+                self.enter_turn(place.sibling.unwrap_or(id));
+            }
+            None => {
+                let (report, listed) = match place.half {
+                    Some(half) => joined(half, told),
+                    None => told,
+                };
+                core.tell_host(report, listed);
+            }
+        }
     }
 
-    /// Something happened to a host: it is told, and takes its turn again.
+    fn host(&mut self, id: u32) -> Option<&mut Host> {
+        self.places.get_mut(id as usize)?.as_mut().map(|place| &mut place.host)
+    }
+
+    /// An attempt ended: its host is told, and takes its turn again.
     fn with(&mut self, attempt: &Attempt, happened: impl FnOnce(&mut Host)) {
-        if let Some(host) = self.hosts.get_mut(attempt.host as usize).and_then(Option::as_mut) {
-            host.in_flight -= 1;
-            happened(host);
-            self.wakes.remove(attempt.host);
-            self.enter_turn(attempt.host);
+        let Some(host) = self.host(attempt.host) else { return };
+        host.ports_mut().in_flight -= 1;
+        self.happen(attempt.host, happened);
+    }
+
+    fn with_tcp(&mut self, attempt: &Attempt, happened: impl FnOnce(&mut TcpHost)) {
+        self.with(attempt, |host| {
+            if let Host::Tcp(host) = host {
+                happened(host);
+            }
+        });
+    }
+
+    fn with_datagrams(&mut self, with: Endpoint, happened: impl FnOnce(u32, &mut UdpHost) -> bool) -> bool {
+        let Some(id) = self.datagrams.get(&with.address).copied() else { return false };
+        let mut ours = false;
+        self.happen(id, |host| {
+            if let Host::Udp(host) = host {
+                ours = happened(id, host);
+            }
+        });
+        ours
+    }
+
+    fn happen(&mut self, id: u32, happened: impl FnOnce(&mut Host)) {
+        let Some(place) = self.places.get_mut(id as usize).and_then(Option::as_mut) else { return };
+        let before = place.host.is_heard();
+        happened(&mut place.host);
+        let (news, sibling) = (!before && place.host.is_heard(), place.sibling);
+        self.wakes.remove(id);
+        self.enter_turn(id);
+        if news && let Some(sibling) = sibling {
+            if let Some(host) = self.host(sibling) {
+                host.heard_elsewhere();
+            }
+            self.enter_turn(sibling);
         }
     }
 
     fn enter_turn(&mut self, id: u32) {
-        if let Some(host) = self.hosts.get_mut(id as usize).and_then(Option::as_mut)
-            && !host.in_turn
+        if let Some(place) = self.places.get_mut(id as usize).and_then(Option::as_mut)
+            && !place.in_turn
         {
-            host.in_turn = true;
+            place.in_turn = true;
             self.turn.push_back(id);
         }
     }
+}
+
+impl Host {
+    fn ports(&self) -> &Ports {
+        match self {
+            Host::Tcp(host) => &host.ports,
+            Host::Udp(host) => &host.ports,
+        }
+    }
+
+    fn ports_mut(&mut self) -> &mut Ports {
+        match self {
+            Host::Tcp(host) => &mut host.ports,
+            Host::Udp(host) => &mut host.ports,
+        }
+    }
+
+    fn next(&mut self, core: &Core, now: Instant) -> Next {
+        match self {
+            Host::Tcp(host) => host.next(core, now),
+            Host::Udp(host) => host.next(core, now),
+        }
+    }
+
+    fn launch(&mut self, core: &mut Core, attempt: Attempt, now: Instant) -> Request {
+        match self {
+            Host::Tcp(host) => {
+                let patience = host.patience(&attempt);
+                let (probe, request) = core.connect(attempt, patience, now);
+                if !attempt.canary
+                    && let Some(pending) = host.ports.pending.get_mut(&attempt.port)
+                {
+                    pending.probe = Some(probe);
+                }
+                request
+            }
+            Host::Udp(host) => {
+                let patience = host.patience(&core.udp, &attempt);
+                let (probe, request) = core.datagram(attempt, patience, now);
+                host.launched(&attempt, probe);
+                request
+            }
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        match self {
+            Host::Tcp(host) => host.is_heard(),
+            Host::Udp(host) => host.is_heard(),
+        }
+    }
+
+    fn is_listed(&self) -> bool {
+        match self {
+            Host::Tcp(host) => host.is_listed(),
+            Host::Udp(host) => host.is_listed(),
+        }
+    }
+
+    fn heard_elsewhere(&mut self) {
+        match self {
+            Host::Tcp(host) => host.heard_elsewhere(),
+            Host::Udp(host) => host.heard_elsewhere(),
+        }
+    }
+
+    fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
+        match self {
+            Host::Tcp(host) => host.settle(core, now),
+            Host::Udp(host) => host.settle(core, now),
+        }
+    }
+}
+
+/// One report of both halves of a host.
+fn joined(
+    (first, first_listed): (HostReport, bool),
+    (second, second_listed): (HostReport, bool),
+) -> (HostReport, bool) {
+    let is_up = |report: &HostReport| report.state == HostState::Up;
+    // Whoever heard it knows best; else whoever knows anything.
+    let best = match (is_up(&first), first.state) {
+        (false, HostState::Unknown) => &second,
+        (false, _) if is_up(&second) => &second,
+        _ => &first,
+    };
+    let (state, reason) = (best.state, best.reason.or(first.reason).or(second.reason));
+    let mut counts = first.counts;
+    second.counts.iter().for_each(|(state, n)| counts.add(state, n));
+    let rtt = match (first.rtt, second.rtt) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    let report =
+        HostReport { target: first.target, state, reason, rtt, loss: first.loss.max(second.loss), counts };
+    (report, first_listed || second_listed)
 }

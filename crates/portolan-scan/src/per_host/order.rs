@@ -1,4 +1,5 @@
-use portolan_model::PortSet;
+use portolan_model::{PortSet, Transport};
+use portolan_target::ranking;
 
 use crate::permutation::{Permutation, mix};
 
@@ -7,18 +8,26 @@ use crate::permutation::{Permutation, mix};
 /// Finds come early, and no run of neighbouring ports hits a host at once.
 pub(crate) struct Order {
     ports: Vec<u16>,
+    /// Each port with its place, by number.
+    sorted: Vec<(u16, u32)>,
 }
 
 impl Order {
-    pub(crate) fn new(ports: &PortSet, seed: u64) -> Self {
-        let ranked = portolan_target::ranking::TCP.iter().copied().filter(|port| ports.contains(*port));
-        let mut order: Vec<u16> = ranked.collect();
+    pub(crate) fn new(transport: Transport, ports: &PortSet, seed: u64) -> Self {
+        let likely: &[u16] = match transport {
+            Transport::Tcp => &ranking::TCP,
+            Transport::Udp => &ranking::UDP,
+            Transport::Sctp => &[],
+        };
+        let mut order: Vec<u16> = likely.iter().copied().filter(|port| ports.contains(*port)).collect();
         let ranked: PortSet = order.iter().copied().collect();
         let rest: Vec<u16> = ports.iter().filter(|port| !ranked.contains(*port)).collect();
         let shuffle = Permutation::new(rest.len() as u64, mix(seed ^ 0x706f_7274));
         // Positions of a Vec fit in usize.
         order.extend((0..rest.len() as u64).map(|at| rest[usize::try_from(shuffle.index(at)).unwrap_or(0)]));
-        Order { ports: order }
+        let mut sorted: Vec<(u16, u32)> = order.iter().copied().zip(0..).collect();
+        sorted.sort_unstable();
+        Order { ports: order, sorted }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -29,11 +38,15 @@ impl Order {
         self.ports[index as usize]
     }
 
+    /// The place of a port.
+    pub(crate) fn index(&self, port: u16) -> Option<u32> {
+        let at = self.sorted.binary_search_by_key(&port, |(port, _)| *port).ok()?;
+        Some(self.sorted[at].1)
+    }
+
     /// Every port with its place in the order, by number.
-    pub(crate) fn sorted(&self) -> Vec<(u16, u32)> {
-        let mut sorted: Vec<(u16, u32)> = self.ports.iter().copied().zip(0..).collect();
-        sorted.sort_unstable();
-        sorted
+    pub(crate) fn sorted(&self) -> &[(u16, u32)] {
+        &self.sorted
     }
 }
 
@@ -43,13 +56,17 @@ mod tests {
 
     #[test]
     fn likely_ports_come_first_and_none_is_lost() {
-        let order = Order::new(&PortSet::all(), 3);
-        let top: PortSet = portolan_target::ranking::TCP.iter().copied().collect();
-        assert!((0..top.len() as u32).all(|index| top.contains(order.port(index))));
-        assert_eq!(order.ports.iter().copied().collect::<PortSet>(), PortSet::all());
-        assert_ne!(
-            order.ports[2000..2100],
-            order.sorted()[2000..2100].iter().map(|(port, _)| *port).collect::<Vec<_>>()
-        );
+        for (transport, likely) in [(Transport::Tcp, &ranking::TCP[..]), (Transport::Udp, &ranking::UDP[..])]
+        {
+            let order = Order::new(transport, &PortSet::all(), 3);
+            let top: PortSet = likely.iter().copied().collect();
+            assert!((0..top.len() as u32).all(|index| top.contains(order.port(index))));
+            assert_eq!(order.ports.iter().copied().collect::<PortSet>(), PortSet::all());
+            assert!((0..1000).all(|index| order.index(order.port(index)) == Some(index)));
+            assert_ne!(
+                order.ports[2000..2100],
+                order.sorted()[2000..2100].iter().map(|(port, _)| *port).collect::<Vec<_>>()
+            );
+        }
     }
 }

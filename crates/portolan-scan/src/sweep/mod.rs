@@ -9,14 +9,14 @@ mod settle;
 
 use std::time::Duration;
 
-use portolan_model::sockets::Completion;
+use portolan_model::sockets::{Completion, Request};
 use portolan_model::{Fact, Instant, LocalFault};
 
 use crate::core::{Core, answered, first_packet_answered, gap};
 use crate::flight::Attempt;
 use crate::loss::Loss;
 use crate::plan::Plan;
-use crate::technique::tcp_connect::{self, Judgement};
+use crate::technique::{Judgement, tcp_connect};
 use block::{Block, Stage};
 
 /// Endpoints of a block.
@@ -49,8 +49,8 @@ impl Sweep {
         }
     }
 
-    /// The next attempt and how long to wait for its answer.
-    pub(crate) fn next(&mut self, core: &mut Core, now: Instant) -> Option<(Attempt, Duration)> {
+    /// The next attempt, on its way.
+    pub(crate) fn next(&mut self, core: &mut Core, now: Instant) -> Option<Request> {
         loop {
             if self.block.is_none() {
                 self.open_block(core, now)?;
@@ -58,7 +58,7 @@ impl Sweep {
             let block = self.block.as_mut()?;
             if let Some(attempt) = block.next(now) {
                 let patience = patience(core, &attempt);
-                return Some((attempt, patience));
+                return Some(core.connect(attempt, patience, now).1);
             }
             if block.in_flight > 0 || block.rests_until(now).is_some() {
                 return None;
@@ -112,19 +112,9 @@ impl Sweep {
         }
     }
 
-    pub(crate) fn local(
-        &mut self,
-        core: &mut Core,
-        attempt: &Attempt,
-        fault: LocalFault,
-        event: &Completion,
-    ) {
-        let waiting = core.flight.len();
+    pub(crate) fn local(&mut self, attempt: &Attempt, fault: LocalFault, event: &Completion) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
-        if fault.is_shortage() {
-            core.window.shrink(waiting, fault != LocalFault::NoBuffers);
-        }
         let again = (fault.is_shortage() || attempt.canary)
             && block.ask_again(attempt, event.at + Duration::from_millis(50), PATIENCE_WITH_US);
         if again {

@@ -1,15 +1,14 @@
 use std::collections::BTreeMap;
 
 use portolan_model::{
-    Counts, Endpoint, Evidence, Fact, HostReport, HostState, Instant, Method, PortState, Reason, Verdict,
-    Warning,
+    Counts, Endpoint, Evidence, Fact, HostReport, HostState, Instant, PortState, Reason, Warning,
 };
 
 use super::block::{Block, PROVISIONAL, SweptHost};
-use crate::core::{Core, unanswered};
+use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
 use crate::loss::Loss;
 use crate::outcomes::{Alike, Outcomes};
-use crate::technique::tcp_connect::{self, Vouch};
+use crate::technique::{Vouch, tcp_connect};
 
 impl Block {
     /// The block is over: silences are judged, hosts alike are told together.
@@ -33,7 +32,7 @@ impl Block {
             core.tell_group(group);
         }
         for report in reports {
-            core.tell_host(report);
+            core.tell_host(report, true);
         }
     }
 
@@ -88,7 +87,7 @@ impl Block {
         // A place is below 2^16, and whatever is not believed yet was noted.
         let told = u32::try_from(place).ok().and_then(|place| self.told.get(&place).copied());
         let (fact, at) = told.unwrap_or((Fact::Stopped, now));
-        let verdict = Verdict::new(endpoint, claim, Method::Connect, self.rounds, Evidence::new(at, fact));
+        let verdict = judged(endpoint, claim, self.rounds, Evidence::new(at, fact));
         core.tally.settled(&verdict, 1);
         if !core.plan.fold {
             core.tell_verdict(verdict.clone());
@@ -115,15 +114,9 @@ impl Block {
         };
         let blind = host.blind.as_ref().filter(|_| vouch == Vouch::Before);
         let verdict = if let Some((claim, fact, at)) = blind {
-            Verdict::new(endpoint, claim.clone(), Method::Connect, 0, Evidence::new(*at, *fact))
+            local_verdict(endpoint, claim.clone(), *fact, *at)
         } else if core.stopping && vouch != Vouch::Later {
-            Verdict::new(
-                endpoint,
-                tcp_connect::interrupted(),
-                Method::Connect,
-                0,
-                Evidence::new(now, Fact::Stopped),
-            )
+            interrupted(endpoint, now)
         } else {
             // A host never heard got no more than two rounds.
             let tries = if host.heard { self.rounds } else { self.rounds.min(2) };
@@ -142,7 +135,7 @@ impl Block {
         code
     }
 
-    /// Adds a host's folded ports to those alike, and makes its report if it is listed.
+    /// Adds a host's folded ports to those alike, and makes its report if it is listed; its silent ports.
     fn fold_host(
         &self,
         core: &mut Core,
@@ -179,7 +172,7 @@ impl Block {
         if host.heard || host.named {
             return (Some(report), silent);
         }
-        core.tally.host(&report);
+        core.tell_host(report, false);
         (None, silent)
     }
 }

@@ -1,3 +1,60 @@
 //! How to ask, and what each answer means: one file a technique, nothing of it written elsewhere.
 
+mod icmp;
 pub mod tcp_connect;
+pub mod udp;
+
+use portolan_model::{Because, Claim, Confidence, LocalFault, PortState, Raise, Reason};
+
+/// What an answer means.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Judgement {
+    /// The port's state is settled.
+    Settled(Claim),
+    /// True for now: asked once more before it is believed (RFC 1122 section 3.2.2.1: "a hint, not proof").
+    Provisional(Claim),
+    /// It says nothing of the port: as if nothing had come.
+    Silence,
+}
+
+/// What is known of a host when one of its ports stayed silent.
+#[derive(Copy, Clone, PartialEq, Debug)]
+pub enum Vouch {
+    /// A later probe to the host was answered: an answer would have reached us.
+    Later,
+    /// It answered earlier, and no more.
+    Before,
+    /// It answered in another transport protocol only.
+    Elsewhere,
+    /// It never answered anything.
+    Never,
+}
+
+/// The claim for a port that the end of the scan left open.
+pub fn interrupted() -> Claim {
+    claim((PortState::Unknown, Reason::Interrupted), 0.0, (&[Because::Stopped], &[Raise::Repeat]))
+}
+
+/// The claim for a port that our own machine could not ask.
+pub fn local(fault: LocalFault) -> Claim {
+    let reason = match fault {
+        LocalFault::Firewall => Reason::LocalFirewall,
+        LocalFault::NoRoute => Reason::LocalNoRoute,
+        LocalFault::NoNeighbour { on_link: true } => Reason::NoNeighbour,
+        LocalFault::NoNeighbour { on_link: false } => Reason::LocalNoNeighbour,
+        LocalFault::Permission => Reason::LocalPermission,
+        LocalFault::NoPorts => Reason::LocalNoPorts,
+        LocalFault::NoDescriptors => Reason::LocalNoDescriptors,
+        LocalFault::NoBuffers => Reason::LocalNoBuffers,
+        LocalFault::Other(_) => Reason::LocalError,
+    };
+    claim((PortState::Unknown, reason), 0.0, (&[Because::NothingSent], &[Raise::FixHere]))
+}
+
+fn claim(
+    (state, reason): (PortState, Reason),
+    p_wrong: f32,
+    (because, raise): (&[Because], &[Raise]),
+) -> Claim {
+    Claim { state, reason, confidence: Confidence::new(p_wrong, because, raise), from: None }
+}

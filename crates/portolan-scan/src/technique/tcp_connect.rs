@@ -6,28 +6,10 @@
 //! something queued) are told apart.
 
 use portolan_model::sockets::Outcome;
-use portolan_model::{
-    Address, Because, Claim, Confidence, Endpoint, Fact, Icmp, IcmpFamily, LocalFault, PortState, Raise,
-    Reason,
-};
-use portolan_wire::{IcmpMeaning, icmpv4_meaning, icmpv6_meaning};
+use portolan_model::{Because, Claim, Endpoint, Fact, PortState, Raise, Reason};
 
-/// What an answer means.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Judgement {
-    /// The port's state is settled.
-    Settled(Claim),
-    /// True for now: asked once more before it is believed (RFC 1122 section 3.2.2.1: "a hint, not proof").
-    Provisional(Claim),
-    /// It says nothing of the port: as if nothing had come.
-    Silence,
-}
-
-/// The probability that a settled answer is wrong all the same: a box that answers in the host's place,
-/// a rule that looks like the host.
-const P_ANSWER_WRONG: f32 = 0.005;
-/// That somebody who says "prohibited" did not mean it.
-const P_PROHIBITED_WRONG: f32 = 0.001;
+use super::icmp::{self, P_ANSWER_WRONG};
+use super::{Judgement, Vouch, claim, local};
 
 /// What the completion of an attempt at `endpoint` means.
 pub fn judge(endpoint: Endpoint, outcome: &Outcome) -> Judgement {
@@ -42,7 +24,8 @@ pub fn judge(endpoint: Endpoint, outcome: &Outcome) -> Judgement {
             P_ANSWER_WRONG,
             (&[Because::ErrorQueueEmpty], &[Raise::Capture]),
         )),
-        Outcome::Icmp(icmp) => judge_icmp(endpoint.address, icmp),
+        // A "port unreachable" for TCP is a rule: a host without a listener answers with a RST.
+        Outcome::Icmp(icmp) => icmp::judge(endpoint.address, icmp),
         Outcome::Local(fault) => Judgement::Provisional(local(*fault)),
         Outcome::TimedOut => Judgement::Silence,
     }
@@ -68,17 +51,6 @@ pub fn is_from_target(endpoint: Endpoint, outcome: &Outcome) -> bool {
     }
 }
 
-/// What is known of a host when one of its ports stayed silent.
-#[derive(Copy, Clone, PartialEq, Debug)]
-pub enum Vouch {
-    /// A later probe to the host was answered: an answer would have reached us.
-    Later,
-    /// It answered earlier, and no more.
-    Before,
-    /// It never answered anything.
-    Never,
-}
-
 /// What silence means after `tries` spaced attempts, on a path that loses `loss` of all round trips.
 pub fn silence(vouch: Vouch, tries: u8, loss: f64) -> Claim {
     match vouch {
@@ -100,17 +72,17 @@ pub fn silence(vouch: Vouch, tries: u8, loss: f64) -> Claim {
             0.0,
             (&[Because::HostAnsweredBefore], &[Raise::Repeat]),
         ),
+        Vouch::Elsewhere => claim(
+            (PortState::Filtered, Reason::NoResponse),
+            0.2,
+            (&[Because::HostAnsweredElsewhere, Because::RetriesSpaced], &[Raise::AnyAnswer, Raise::Longer]),
+        ),
         Vouch::Never => claim(
             (PortState::Filtered, Reason::NoResponse),
             0.5,
             (&[Because::HostNeverAnswered, Because::RetriesSpaced], &[Raise::AnyAnswer, Raise::Longer]),
         ),
     }
-}
-
-/// The claim for a port that the end of the scan left open.
-pub fn interrupted() -> Claim {
-    claim((PortState::Unknown, Reason::Interrupted), 0.0, (&[Because::Stopped], &[Raise::Repeat]))
 }
 
 /// The claim for a port whose socket met itself each time.
@@ -123,80 +95,6 @@ pub fn doubted(mut open: Claim) -> Claim {
     open.confidence.p_wrong = 0.5;
     open.confidence.because.push(Because::EveryPortOpen);
     open
-}
-
-fn judge_icmp(target: Address, icmp: &Icmp) -> Judgement {
-    let (reason, firm) = match meaning(icmp) {
-        IcmpMeaning::PortUnreachable => (Reason::PortUnreach, true),
-        IcmpMeaning::NetProhibited => (Reason::NetProhibited, true),
-        IcmpMeaning::HostProhibited => (Reason::HostProhibited, true),
-        IcmpMeaning::AdminProhibited | IcmpMeaning::Precedence => (Reason::AdminProhibited, true),
-        IcmpMeaning::FailedPolicy => (Reason::FailedPolicy, true),
-        IcmpMeaning::RejectRoute => (Reason::RejectRoute, true),
-        IcmpMeaning::ProtocolUnreachable => (Reason::ProtoUnreach, true),
-        IcmpMeaning::NetUnreachable => (Reason::NetUnreach, false),
-        IcmpMeaning::HostUnreachable => (Reason::HostUnreach, false),
-        IcmpMeaning::NoRoute => (Reason::NoRoute, false),
-        IcmpMeaning::BeyondScope => (Reason::BeyondScope, false),
-        IcmpMeaning::AddressUnreachable => (Reason::AddrUnreach, false),
-        IcmpMeaning::OtherUnreachable(_) => (Reason::DestUnreach, false),
-        IcmpMeaning::TimeExceeded => {
-            return Judgement::Provisional(from(target, icmp, lost(Reason::TimeExceeded)));
-        }
-        IcmpMeaning::ParameterProblem | IcmpMeaning::FragmentationNeeded | IcmpMeaning::Other => {
-            return Judgement::Provisional(from(target, icmp, lost(Reason::IcmpOther)));
-        }
-    };
-    let sender = match icmp.from {
-        None => Because::IcmpSenderUnknown,
-        Some(sender) if sender == target => Because::IcmpFromTarget,
-        Some(_) => Because::IcmpFromOther,
-    };
-    let prohibited =
-        matches!(reason, Reason::NetProhibited | Reason::HostProhibited | Reason::AdminProhibited);
-    let p_wrong = if prohibited { P_PROHIBITED_WRONG } else { P_ANSWER_WRONG };
-    let claim =
-        from(target, icmp, claim((PortState::Filtered, reason), p_wrong, (&[sender], &[Raise::Capture])));
-    if firm { Judgement::Settled(claim) } else { Judgement::Provisional(claim) }
-}
-
-fn lost(reason: Reason) -> Claim {
-    claim((PortState::Unknown, reason), 0.0, (&[Because::IcmpFromOther], &[Raise::Repeat]))
-}
-
-fn meaning(icmp: &Icmp) -> IcmpMeaning {
-    match icmp.family {
-        IcmpFamily::V4 => icmpv4_meaning(icmp.icmp_type, icmp.code),
-        IcmpFamily::V6 => icmpv6_meaning(icmp.icmp_type, icmp.code),
-    }
-}
-
-fn from(target: Address, icmp: &Icmp, mut claim: Claim) -> Claim {
-    claim.from = icmp.from.filter(|sender| *sender != target);
-    claim
-}
-
-fn local(fault: LocalFault) -> Claim {
-    let reason = match fault {
-        LocalFault::Firewall => Reason::LocalFirewall,
-        LocalFault::NoRoute => Reason::LocalNoRoute,
-        LocalFault::NoNeighbour { on_link: true } => Reason::NoNeighbour,
-        LocalFault::NoNeighbour { on_link: false } => Reason::LocalNoNeighbour,
-        LocalFault::Permission => Reason::LocalPermission,
-        LocalFault::NoPorts => Reason::LocalNoPorts,
-        LocalFault::NoDescriptors => Reason::LocalNoDescriptors,
-        LocalFault::NoBuffers => Reason::LocalNoBuffers,
-        LocalFault::Other(_) => Reason::LocalError,
-    };
-    claim((PortState::Unknown, reason), 0.0, (&[Because::NothingSent], &[Raise::FixHere]))
-}
-
-fn claim(
-    (state, reason): (PortState, Reason),
-    p_wrong: f32,
-    (because, raise): (&[Because], &[Raise]),
-) -> Claim {
-    Claim { state, reason, confidence: Confidence::new(p_wrong, because, raise), from: None }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Voyage {
 pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
     let plan = plan(&world, seed);
     let mut door = world.sockets();
-    let engine = Engine::with_guards(plan, door.capacity().sockets, guards);
+    let engine = Engine::with_guards(plan, door.capacity(), guards);
     let (mut score, mut log) = (Score::new(), String::new());
     let finish = drive(engine, &mut door, &mut |settled: Settled| {
         log.push_str(&format!("{settled:?}\n"));

@@ -1,5 +1,5 @@
 use super::*;
-use portolan_model::Level;
+use portolan_model::{Address, Icmp, IcmpFamily, Level, LocalFault};
 use std::net::Ipv4Addr;
 
 const TARGET: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

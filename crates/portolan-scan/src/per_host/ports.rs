@@ -1,0 +1,337 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use portolan_model::sockets::ProbeId;
+use portolan_model::{
+    Address, AddressRange, Claim, Counts, Endpoint, Fact, Instant, LocalFault, PortSet, PortState, Reason,
+    Transport, Verdict, Warning,
+};
+
+use super::order::Order;
+use crate::core::{Core, answered};
+use crate::flight::Attempt;
+use crate::outcomes::Outcomes;
+
+/// Faults of our own machine at one port before it stays unknown: shortages pass, refusals do not.
+const SHORTAGES: u16 = 100;
+const REFUSALS: u16 = 3;
+/// Answers of the provisional kind at one port before the last of them is taken.
+const PROVISIONAL_ANSWERS: u8 = 6;
+
+/// A port that was asked and has no verdict yet.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    /// Attempts that count.
+    pub(super) tries: u8,
+    /// Attempts in all, also those that do not count.
+    pub(super) number: u8,
+    pub(super) first: Instant,
+    /// When the last attempt was asked, and how long its answer was waited for.
+    pub(super) last: Instant,
+    pub(super) waited: Duration,
+    /// A first answer that is not believed before it repeats.
+    pub(super) provisional: Option<Box<Verdict>>,
+    pub(super) faults: u16,
+    pub(super) self_connects: u8,
+    /// The attempt that is on its way.
+    pub(super) probe: Option<ProbeId>,
+}
+
+/// The ports of one host over one transport: which were never asked, which wait, which are settled. How they are
+/// asked, and what silence means, is their owner's business.
+pub(super) struct Ports {
+    pub(super) address: Address,
+    pub(super) transport: Transport,
+    pub(super) order: Arc<Order>,
+    pub(super) in_flight: u32,
+    /// The next port of the order that was never asked.
+    fresh: usize,
+    /// A settled port's code; zero while it is not settled.
+    pub(super) codes: Vec<u8>,
+    pub(super) outcomes: Outcomes,
+    pub(super) pending: BTreeMap<u32, Pending>,
+    retries: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Settled one by one before the host was heard at all.
+    untold: Vec<Verdict>,
+}
+
+impl Ports {
+    pub(super) fn new(address: Address, transport: Transport, order: Arc<Order>) -> Self {
+        Ports {
+            address,
+            transport,
+            in_flight: 0,
+            fresh: 0,
+            codes: vec![0; order.len()],
+            order,
+            outcomes: Outcomes::default(),
+            pending: BTreeMap::new(),
+            retries: BinaryHeap::new(),
+            untold: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn endpoint(&self, port: u32) -> Endpoint {
+        Endpoint { address: self.address, transport: self.transport, port: self.order.port(port) }
+    }
+
+    pub(super) fn is_settled(&self, port: u32) -> bool {
+        self.codes[port as usize] != 0
+    }
+
+    /// A port whose rest is over and that is not settled meanwhile.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<u32> {
+        while let Some(Reverse((_, port))) =
+            self.retries.peek().copied().filter(|Reverse((due, _))| *due <= now)
+        {
+            self.retries.pop();
+            if !self.is_settled(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// When the next rest is over.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.retries.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// The next of the first `limit` ports of the order that was never asked.
+    pub(super) fn take_fresh(&mut self, limit: usize) -> Option<u32> {
+        if self.fresh >= limit {
+            return None;
+        }
+        // A host has at most 65,535 ports.
+        let port = u32::try_from(self.fresh).unwrap_or(u32::MAX);
+        self.fresh += 1;
+        Some(port)
+    }
+
+    /// How many ports were asked at least once.
+    pub(super) fn asked(&self) -> usize {
+        self.fresh
+    }
+
+    /// The port is asked: the number of this attempt.
+    pub(super) fn ask(&mut self, port: u32, now: Instant) -> u8 {
+        self.in_flight += 1;
+        match self.pending.get_mut(&port) {
+            None => 1,
+            Some(pending) => {
+                pending.number = pending.number.saturating_add(1);
+                pending.last = now;
+                pending.number
+            }
+        }
+    }
+
+    /// It rests until then.
+    pub(super) fn ask_again(&mut self, port: u32, due: Instant) {
+        self.retries.push(Reverse((due, port)));
+    }
+
+    /// Nothing rests any more.
+    pub(super) fn forget_retries(&mut self) {
+        self.retries.clear();
+    }
+
+    pub(super) fn pending(&mut self, attempt: &Attempt) -> &mut Pending {
+        self.pending.entry(attempt.port).or_insert(Pending {
+            tries: 0,
+            number: 1,
+            first: attempt.asked,
+            last: attempt.asked,
+            waited: Duration::ZERO,
+            provisional: None,
+            faults: 0,
+            self_connects: 0,
+            probe: None,
+        })
+    }
+
+    /// The attempt is over: how many there were, this one included.
+    pub(super) fn tries(&self, port: u32) -> u8 {
+        self.pending.get(&port).map_or(0, |pending| pending.tries).saturating_add(1)
+    }
+
+    /// Nobody answered an attempt in time: how often that was so by now.
+    pub(super) fn unanswered(&mut self, attempt: &Attempt, tries: u8, now: Instant) -> u8 {
+        let port = self.pending(attempt);
+        port.probe = None;
+        port.last = attempt.asked;
+        port.waited = now.since(attempt.asked);
+        port.tries = port.tries.saturating_add(tries);
+        port.tries
+    }
+
+    /// An answer that is believed when it comes a second time, or when nothing better does. The verdict comes back
+    /// when it is to be believed; else the port is asked again then.
+    pub(super) fn provisional(
+        &mut self,
+        attempt: &Attempt,
+        verdict: Verdict,
+        due: Instant,
+    ) -> Option<Verdict> {
+        let port = self.pending(attempt);
+        port.probe = None;
+        port.last = attempt.asked;
+        port.tries = port.tries.saturating_add(1);
+        let repeated = port.provisional.replace(Box::new(verdict.clone()));
+        if port.tries >= PROVISIONAL_ANSWERS
+            || repeated.is_some_and(|before| before.reason() == verdict.reason())
+        {
+            return Some(verdict);
+        }
+        self.ask_again(attempt.port, due);
+        None
+    }
+
+    /// Our own machine failed: the port is asked again, or stays unknown by the verdict that comes back.
+    pub(super) fn failed(
+        &mut self,
+        attempt: &Attempt,
+        (claim, fault): (Claim, LocalFault),
+        (sent, at): (Instant, Instant),
+    ) -> Option<Verdict> {
+        let port = self.pending(attempt);
+        port.probe = None;
+        port.number = port.number.saturating_sub(1);
+        port.faults += 1;
+        let (faults, limit) = (port.faults, if fault.is_shortage() { SHORTAGES } else { REFUSALS });
+        if faults >= limit {
+            return Some(answered(attempt, claim, attempt.number, sent, at, Fact::Local(fault)));
+        }
+        let pause = Duration::from_millis(20) * (1 << faults.min(6));
+        self.ask_again(attempt.port, at + pause);
+        None
+    }
+
+    /// The port is settled. What is not open is told one by one only where nothing is folded, and only once the
+    /// host is `listed`.
+    pub(super) fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict, listed: bool) {
+        self.pending.remove(&port);
+        self.codes[port as usize] = self.outcomes.code(&verdict);
+        core.tally.settled(&verdict, 1);
+        if verdict.state() == PortState::Open || (!core.plan.fold && listed) {
+            core.tell_verdict(verdict);
+        } else if !core.plan.fold {
+            self.untold.push(verdict);
+        }
+    }
+
+    /// Whether the port is settled as open.
+    pub(super) fn is_open(&self, port: u32) -> bool {
+        let claim = self.outcomes.claim(self.codes[port as usize]);
+        claim.is_some_and(|claim| claim.state == PortState::Open)
+    }
+
+    /// The port was settled as something else and turns out to be open.
+    pub(super) fn reopened(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
+        let Some(before) = self.outcomes.claim(self.codes[port as usize]) else { return };
+        core.tally.unsettled(before);
+        self.codes[port as usize] = self.outcomes.code(&verdict);
+        core.tally.settled(&verdict, 1);
+        let untold = self.untold.len();
+        self.untold.retain(|told| told.endpoint != verdict.endpoint);
+        // What is folded, or held until the host is listed, was told to nobody yet.
+        if core.plan.fold || self.untold.len() < untold {
+            core.tell_verdict(verdict);
+        } else {
+            core.tell_update(verdict);
+        }
+    }
+
+    /// Silences since `since` prove nothing: they are asked anew.
+    pub(super) fn roll_back(&mut self, since: Instant, now: Instant) {
+        self.retries.clear();
+        let mut due = now;
+        for (port, pending) in &mut self.pending {
+            if self.codes[*port as usize] != 0 {
+                continue;
+            }
+            if pending.last >= since {
+                pending.tries = 0;
+            }
+            if pending.probe.is_some() {
+                continue;
+            }
+            due = due + Duration::from_micros(1);
+            self.retries.push(Reverse((due, *port)));
+        }
+    }
+
+    /// The ports that no answer settled, by number.
+    pub(super) fn unsettled(&self) -> Vec<u32> {
+        let sorted = self.order.sorted().iter().map(|(_, index)| *index);
+        sorted.filter(|index| !self.is_settled(*index)).collect()
+    }
+
+    /// The last word on a port that no answer settled; without one it is only counted.
+    pub(super) fn close(&mut self, core: &mut Core, port: u32, verdict: Option<Verdict>, listed: bool) {
+        match verdict {
+            Some(verdict) => {
+                core.tally.unasked += u128::from(verdict.reason() == Reason::Interrupted);
+                self.settled(core, port, verdict, listed);
+            }
+            None => {
+                core.tally.unlisted += 1;
+                core.tally.unasked += u128::from(core.stopping && !listed);
+            }
+        }
+    }
+
+    /// Tells what was settled before the host was heard, now that it is listed.
+    pub(super) fn tell_untold(&mut self, core: &mut Core) {
+        self.untold.drain(..).for_each(|verdict| core.tell_verdict(verdict));
+    }
+
+    /// How many ports are silent.
+    pub(super) fn silent(&self) -> usize {
+        let silent =
+            |code: &&u8| self.outcomes.claim(**code).is_some_and(|claim| claim.reason == Reason::NoResponse);
+        self.codes.iter().filter(silent).count()
+    }
+
+    /// Tells what is folded, and how many ports have which state.
+    pub(super) fn tell_groups(&self, core: &mut Core, listed: bool) -> Counts {
+        let mut by_code: Vec<Vec<u16>> = vec![Vec::new(); 256];
+        for (port, index) in self.order.sorted() {
+            by_code[usize::from(self.codes[*index as usize])].push(*port);
+        }
+        let mut counts = Counts::default();
+        let target = AddressRange { first: self.address, last: self.address };
+        for (code, ports) in (0u8..=255).zip(by_code) {
+            let Some(claim) = self.outcomes.claim(code).filter(|_| !ports.is_empty()) else { continue };
+            if let Some(fault) = self.outcomes.local_fault(code) {
+                core.warn(Warning::Local { fault, count: ports.len() as u64 });
+            }
+            counts.add(claim.state, ports.len() as u64);
+            let folded = core.plan.fold || !listed;
+            if claim.state == PortState::Open || !folded {
+                continue;
+            }
+            let ports: PortSet = ports.into_iter().collect();
+            if let Some(group) = self.outcomes.group(code, self.transport, vec![target], ports) {
+                core.tell_group(group);
+            }
+        }
+        counts
+    }
+
+    /// What settled the first port.
+    pub(super) fn first_reason(&self) -> Option<Reason> {
+        self.outcomes.claim(1).map(|claim| claim.reason)
+    }
+
+    /// What somebody else told of a host that said nothing itself.
+    pub(super) fn told_reason(&self) -> Option<Reason> {
+        self.first_reason().filter(|reason| !matches!(reason, Reason::NoResponse | Reason::Interrupted))
+    }
+}

@@ -1,0 +1,316 @@
+//! The TCP ports of one host, asked by connect.
+
+mod canary;
+mod settle;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portolan_model::sockets::{Completion, Outcome};
+use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, Transport, Verdict};
+
+use super::order::Order;
+use super::ports::Ports;
+use super::reach::Reach;
+use super::{LIKELIEST, Next, SCOUT_PATIENCE};
+use crate::core::{Core, answered, first_packet_answered, gap};
+use crate::flight::Attempt;
+use crate::loss::Loss;
+use crate::rtt::Rtt;
+use crate::technique::{Judgement, tcp_connect};
+use canary::Canary;
+
+/// Attempts after which no silence is doubted any more.
+const MOST_TRIES: u8 = 12;
+/// Self-connects at one port before it stays unknown.
+const SELF_CONNECTS: u8 = 20;
+
+/// An open port, kept small in case every port turns out to be open.
+#[derive(Copy, Clone, Debug)]
+struct Open {
+    port: u32,
+    tries: u8,
+    at: Instant,
+    rtt: Duration,
+    local: SocketAddr,
+}
+
+/// One host being scanned over TCP.
+pub(super) struct TcpHost {
+    pub(super) ports: Ports,
+    named: bool,
+    /// It answered over another transport.
+    elsewhere: bool,
+    opens: Vec<Open>,
+    rtt: Rtt,
+    loss: Loss,
+    canary: Canary,
+    reach: Reach,
+    /// What keeps the canary from being asked.
+    blind: Option<(Claim, Fact, Instant)>,
+}
+
+impl TcpHost {
+    pub(super) fn new(address: Address, order: Arc<Order>, named: bool) -> Self {
+        TcpHost {
+            ports: Ports::new(address, Transport::Tcp, order),
+            named,
+            elsewhere: false,
+            opens: Vec::new(),
+            rtt: Rtt::default(),
+            loss: Loss::default(),
+            canary: Canary::default(),
+            reach: Reach::default(),
+            blind: None,
+        }
+    }
+
+    /// How long the answer to `attempt` is waited for.
+    pub(super) fn patience(&self, attempt: &Attempt) -> Duration {
+        if attempt.canary {
+            return Canary::patience(&self.rtt);
+        }
+        // What is asked of a host first waits at the head of the queue for its neighbour: if nobody answers ARP or
+        // NDP, these are the sockets that hear of it, and only if they still stand.
+        let scout =
+            self.rtt.smoothed().is_none() && attempt.number == 1 && (attempt.port as usize) < LIKELIEST;
+        if scout { SCOUT_PATIENCE } else { self.rtt.timeout(attempt.number) }
+    }
+
+    /// What to ask next.
+    pub(super) fn next(&mut self, core: &Core, now: Instant) -> Next {
+        if self.is_unreached() || self.canary.is_given_up() || self.canary.is_blind() {
+            return Next::Finished;
+        }
+        if let Some(wait) = self.canary.holds_back(now) {
+            return Next::Wait(wait);
+        }
+        if let Some(port) = self.canary.take_due(now) {
+            return self.ask_canary(port);
+        }
+        if let Some(port) = self.ports.take_due(now) {
+            return self.ask(port, now);
+        }
+        if let Some(port) = self.ports.take_fresh(self.limit()) {
+            return self.ask(port, now);
+        }
+        if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
+            return Next::Wait(self.ports.next_due());
+        }
+        self.tail(core, now)
+    }
+
+    /// Somebody answered.
+    pub(super) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
+        if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+            // Somebody on the way speaks for a host that says nothing: a miss.
+            return self.silence(core, attempt, event.at);
+        }
+        let rtt = event.at.since(event.sent);
+        if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+            let first = self.rtt.smoothed().is_none();
+            self.rtt.sample(rtt);
+            core.rtt.sample(rtt);
+            if first {
+                self.hasten(core, attempt.host);
+            }
+            let closed = !matches!(event.outcome, Outcome::Connected { .. });
+            let revived = self.canary.heard(attempt.port, closed, attempt.asked, event.at);
+            if let Some(since) = revived {
+                self.ports.roll_back(since, event.at);
+            }
+        }
+        if attempt.canary || self.ports.is_settled(attempt.port) {
+            return;
+        }
+        let Some(fact) = tcp_connect::fact(&event.outcome) else { return };
+        let judgement = tcp_connect::judge(attempt.endpoint, &event.outcome);
+        let (claim, settled) = match judgement {
+            Judgement::Silence => return self.silence(core, attempt, event.at),
+            Judgement::Settled(claim) => (claim, true),
+            Judgement::Provisional(claim) => (claim, false),
+        };
+        if settled {
+            self.count_answer(core, attempt, rtt);
+        }
+        let tries = self.ports.tries(attempt.port);
+        let verdict = answered(attempt, claim, tries, event.sent, event.at, fact);
+        // What is unreachable for a moment is asked again when the moment may be over.
+        let believed =
+            if settled { Some(verdict) } else { self.ports.provisional(attempt, verdict, event.at + gap(4)) };
+        if let Some(verdict) = believed {
+            self.settled(core, attempt.port, verdict);
+        }
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn silence(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
+        if attempt.canary {
+            let lossy = self.loss.seen();
+            self.loss.spell();
+            if self.canary.missed(lossy, now) {
+                self.ports.forget_retries();
+            }
+            return;
+        }
+        let needed = self.needed(core);
+        // A scout that waited its whole time has had the kernel's own SYNs as retries, a second apart.
+        let counts = if now.since(attempt.asked) >= SCOUT_PATIENCE { 2 } else { 1 };
+        let tries = self.ports.unanswered(attempt, counts, now);
+        if tries < needed {
+            self.ports.ask_again(attempt.port, now + gap(tries));
+        }
+        self.canary.unheard(attempt.asked, now);
+    }
+
+    /// Our own machine failed.
+    pub(super) fn local(
+        &mut self,
+        core: &mut Core,
+        attempt: &Attempt,
+        fault: LocalFault,
+        event: &Completion,
+    ) {
+        let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) else {
+            return;
+        };
+        if attempt.canary {
+            self.blind = Some((claim, Fact::Local(fault), event.at));
+            self.canary.failed(event.at);
+            return;
+        }
+        if self.canary.last_heard().is_none() {
+            self.reach.fault(&claim, fault, event.at);
+        }
+        if let Some(verdict) = self.ports.failed(attempt, (claim, fault), (event.sent, event.at)) {
+            self.settled(core, attempt.port, verdict);
+        }
+    }
+
+    /// The socket met itself: that proves nothing. Another source port is chosen by the next attempt.
+    pub(super) fn self_connected(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
+        if attempt.canary {
+            self.canary.ask_again(now);
+            return;
+        }
+        let port = self.ports.pending(attempt);
+        port.probe = None;
+        port.self_connects += 1;
+        if port.self_connects > SELF_CONNECTS {
+            let claim = tcp_connect::self_connected();
+            let verdict = answered(attempt, claim, attempt.number, attempt.asked, now, Fact::SelfConnected);
+            self.settled(core, attempt.port, verdict);
+            return;
+        }
+        self.ports.ask_again(attempt.port, now);
+    }
+
+    /// It answered over another transport: it is there.
+    pub(super) fn heard_elsewhere(&mut self) {
+        self.elsewhere = true;
+    }
+
+    /// Whether it answered over TCP itself.
+    pub(super) fn is_heard(&self) -> bool {
+        self.canary.last_heard().is_some()
+    }
+
+    /// Whether this host's ports are told at all: it answered, or it was named.
+    pub(super) fn is_listed(&self) -> bool {
+        self.named || self.elsewhere || self.is_heard()
+    }
+
+    fn is_unreached(&self) -> bool {
+        self.reach.lost().is_some() && !self.is_heard()
+    }
+
+    /// How many spaced attempts silence needs before it may mean anything.
+    fn needed(&self, core: &Core) -> u8 {
+        if core.guards.retry { self.loss.tries() } else { 1 }
+    }
+
+    /// How many ports may be asked by now.
+    fn limit(&self) -> usize {
+        if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
+    }
+
+    fn ask(&mut self, port: u32, now: Instant) -> Next {
+        let number = self.ports.ask(port, now);
+        self.canary.asked(now);
+        Next::Ask { port, number, canary: false }
+    }
+
+    fn ask_canary(&mut self, port: u32) -> Next {
+        self.ports.in_flight += 1;
+        Next::Ask { port, number: 1, canary: true }
+    }
+
+    /// Nothing is under way and nothing waits: is any silence still unproved?
+    fn tail(&mut self, core: &Core, now: Instant) -> Next {
+        let needed = self.needed(core);
+        let enough = self.rtt.timeout(1);
+        let mut again = Vec::new();
+        let mut unvouched = false;
+        for (port, pending) in &self.ports.pending {
+            if self.ports.is_settled(*port) || pending.provisional.is_some() {
+                continue;
+            }
+            // The loss seen since may ask for more attempts, the round trip seen since for longer ones.
+            let too_short = pending.waited * 2 < enough && pending.tries < MOST_TRIES && core.guards.retry;
+            if pending.tries < needed || too_short {
+                again.push(*port);
+            }
+            unvouched |= self.canary.last_heard().is_some_and(|heard| pending.last >= heard);
+        }
+        if !again.is_empty() {
+            let due = now + gap(2);
+            again.into_iter().for_each(|port| self.ports.ask_again(port, due));
+            return Next::Wait(Some(due));
+        }
+        if unvouched && let Some(port) = self.canary.start(now) {
+            return self.ask_canary(port);
+        }
+        Next::Finished
+    }
+
+    /// The first round trip is known: what was asked before need not be waited for as long as then thought.
+    fn hasten(&self, core: &mut Core, host: u32) {
+        core.flight.hasten(|attempt| {
+            (attempt.host == host && !attempt.canary)
+                .then(|| attempt.asked + self.rtt.timeout(attempt.number))
+        });
+    }
+
+    fn count_answer(&mut self, core: &mut Core, attempt: &Attempt, rtt: Duration) {
+        // An answer that was not believed at once was an answer all the same: nothing was lost.
+        let pending = self.ports.pending.get(&attempt.port);
+        let (tried, contradicted) =
+            pending.map_or((0, false), |pending| (pending.tries, pending.provisional.is_some()));
+        let tried = if contradicted { 0 } else { tried };
+        if contradicted {
+            self.loss.spell();
+        }
+        let first = tried == 0 && first_packet_answered(1, rtt, self.rtt.smoothed());
+        core.count_answer(&mut self.loss, first);
+    }
+
+    fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
+        if verdict.state() == PortState::Open {
+            self.remember_open(port, &verdict);
+        }
+        let listed = self.is_listed();
+        self.ports.settled(core, port, verdict, listed);
+    }
+
+    fn remember_open(&mut self, port: u32, verdict: &Verdict) {
+        let connected = verdict.evidence().iter().find_map(|observation| match observation.fact {
+            Fact::Connected { local } => Some((observation.at, local)),
+            _ => None,
+        });
+        if let Some((at, local)) = connected {
+            let rtt = verdict.rtt.unwrap_or_default();
+            self.opens.push(Open { port, tries: verdict.tries, at, rtt, local });
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use portolan_model::{
+    Claim, Counts, Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict, Warning,
+};
+
+use super::{Open, TcpHost};
+use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
+use crate::per_host::ports::Pending;
+use crate::technique::{Vouch, tcp_connect};
+
+/// So many open ports, and no other, are more likely one box than so many services.
+const ALL_OPEN: usize = 50;
+/// Loss above this is told.
+const LOSS_TOLD: f64 = 0.02;
+
+impl TcpHost {
+    /// The host is finished: what is not settled is settled by what was seen, and everything folded is told.
+    pub(in crate::per_host) fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
+        let listed = self.is_listed();
+        for port in self.ports.unsettled() {
+            let pending = self.ports.pending.remove(&port);
+            let verdict = self.last_word(core, self.ports.endpoint(port), pending, now);
+            self.ports.close(core, port, verdict, listed);
+        }
+        if listed {
+            self.ports.tell_untold(core);
+        }
+        core.tally.missed += self.loss.expected_missed(self.needed(core)).min(self.ports.silent() as f64);
+        self.tell_doubts(core);
+        let counts = self.ports.tell_groups(core, listed);
+        if listed {
+            self.tell_warnings(core, counts);
+        }
+        self.report(counts)
+    }
+
+    /// The verdict on a port that no answer settled; `None` if it is only counted.
+    fn last_word(
+        &self,
+        core: &Core,
+        endpoint: Endpoint,
+        pending: Option<Pending>,
+        now: Instant,
+    ) -> Option<Verdict> {
+        if let Some((claim, fact, at)) = self.reach.lost().filter(|_| self.is_unreached()) {
+            let told = self.named || claim.reason.is_local();
+            return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
+        }
+        let blind = self.blind.as_ref().filter(|_| self.canary.is_blind());
+        if let Some((claim, fact, at)) = blind
+            && pending.as_ref().is_none_or(|pending| self.vouch(pending) != Vouch::Later)
+        {
+            return Some(local_verdict(endpoint, claim.clone(), *fact, *at));
+        }
+        let Some(pending) = pending else {
+            return self.is_listed().then(|| self.unasked(core, endpoint, now));
+        };
+        if let Some(provisional) = pending.provisional {
+            let told = self.is_listed() || provisional.reason().is_local();
+            return told.then_some(*provisional);
+        }
+        if !self.is_listed() {
+            return None;
+        }
+        if pending.tries == 0 {
+            return Some(self.unasked(core, endpoint, now));
+        }
+        Some(self.silent(core, endpoint, &pending, now))
+    }
+
+    fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending, now: Instant) -> Verdict {
+        // Fewer attempts than the loss asks for prove nothing, whoever answered later.
+        let short = core.guards.retry && pending.tries < self.needed(core);
+        let vouch = match self.vouch(pending) {
+            Vouch::Later if short => Vouch::Before,
+            vouch => vouch,
+        };
+        if core.stopping && (short || vouch != Vouch::Later) {
+            return interrupted(endpoint, now);
+        }
+        let claim = tcp_connect::silence(vouch, pending.tries, self.loss.share());
+        let witness = match vouch {
+            Vouch::Later => self.canary.witness().map(|(port, at)| (self.ports.order.port(port), at)),
+            Vouch::Before | Vouch::Elsewhere | Vouch::Never => None,
+        };
+        let asked = (pending.tries, pending.first, pending.last + pending.waited);
+        unanswered(endpoint, claim, asked, witness)
+    }
+
+    fn vouch(&self, pending: &Pending) -> Vouch {
+        match self.canary.last_heard() {
+            None if self.elsewhere => Vouch::Elsewhere,
+            None => Vouch::Never,
+            Some(heard) if pending.last < heard => Vouch::Later,
+            Some(_) => Vouch::Before,
+        }
+    }
+
+    /// A port that the end left open: the scan was stopped, or the host was lost.
+    fn unasked(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
+        if core.stopping || !self.canary.is_lost() {
+            return interrupted(endpoint, now);
+        }
+        let claim = tcp_connect::silence(Vouch::Before, 0, 0.0);
+        unanswered(endpoint, claim, (0, now, now), None)
+    }
+
+    /// Every port open: each is told again, with less confidence.
+    fn tell_doubts(&self, core: &mut Core) {
+        if self.opens.len() < ALL_OPEN || self.opens.len() * 20 < self.ports.len() * 19 {
+            return;
+        }
+        let code = self.ports.codes[self.opens[0].port as usize];
+        let Some(claim) = self.ports.outcomes.claim(code).cloned().map(tcp_connect::doubted) else { return };
+        for open in &self.opens {
+            core.tell_update(self.open_again(open, claim.clone()));
+        }
+        let target = self.ports.address;
+        core.warn(Warning::EveryPortOpen { target, count: self.opens.len() as u64 });
+    }
+
+    fn open_again(&self, open: &Open, claim: Claim) -> Verdict {
+        let evidence = Evidence::new(open.at, Fact::Connected { local: open.local });
+        judged(self.ports.endpoint(open.port), claim, open.tries, evidence).with_rtt(open.rtt)
+    }
+
+    fn report(&self, counts: Counts) -> HostReport {
+        let down = self.reach.reason().filter(|reason| *reason == Reason::NoNeighbour);
+        let up = self.is_heard();
+        let state = match (up, down) {
+            (true, _) => HostState::Up,
+            (false, Some(_)) => HostState::Down,
+            (false, None) => HostState::Unknown,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
+        let loss = if self.loss.seen() { self.loss.share() as f32 } else { 0.0 };
+        HostReport {
+            target: self.ports.address,
+            state,
+            reason: if up {
+                self.ports.first_reason()
+            } else {
+                self.reach.reason().filter(|_| self.is_unreached()).or_else(|| self.ports.told_reason())
+            },
+            rtt: self.rtt.smoothed(),
+            loss,
+            counts,
+        }
+    }
+
+    fn tell_warnings(&self, core: &mut Core, counts: Counts) {
+        let target = self.ports.address;
+        if self.loss.seen() && self.loss.share() > LOSS_TOLD {
+            #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
+            core.warn(Warning::Loss { target, share: self.loss.share() as f32 });
+        }
+        if self.canary.is_lost() && !core.stopping {
+            core.warn(Warning::HostWentDown { target, count: counts.unknown });
+        }
+    }
+}

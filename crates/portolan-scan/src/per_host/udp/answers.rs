@@ -1,0 +1,208 @@
+use std::time::Duration;
+
+use portolan_model::sockets::{Datagram, DatagramError, Outcome};
+use portolan_model::{
+    Claim, Endpoint, Evidence, Fact, Icmp, Instant, Likeness, LocalFault, Service, Verdict,
+};
+
+use super::UdpHost;
+use crate::core::{Core, gap, judged};
+use crate::technique::udp::Recognised;
+use crate::technique::{self, Judgement};
+
+impl UdpHost {
+    /// A datagram came from this host. False if it answers nothing that was asked.
+    pub(in crate::per_host) fn datagram(&mut self, core: &mut Core, host: u32, datagram: &Datagram) -> bool {
+        if let Some(port) = self.ports.order.index(datagram.from.port)
+            && let Some(found) = self.recognise(core, port, datagram)
+            && let Some(claim) = core.udp.judge(found.likeness, false)
+        {
+            self.answered(core, host, (port, found, claim), datagram);
+            return true;
+        }
+        // Our own port is the exchange's name, so whoever knows it answers it.
+        let exchange = self.exchanges.iter().find(|(local, _)| *local == datagram.local);
+        let Some((_, port)) = exchange.copied() else { return false };
+        let Some(found) = self.recognise(core, port, datagram) else { return false };
+        let Some(claim) = core.udp.judge(found.likeness, true) else { return false };
+        self.answered(core, host, (port, found, claim), datagram);
+        true
+    }
+
+    /// An ICMP error came about a datagram to this host. False if it quotes nothing that was asked.
+    pub(in crate::per_host) fn error(&mut self, core: &mut Core, host: u32, error: &DatagramError) -> bool {
+        let Some(port) = self.ports.order.index(error.to.port) else { return false };
+        let asked = self.asked(port);
+        let Some(quoted) = core.udp.recognise_quote(error.to, asked, &error.quoted) else { return false };
+        let sent = self.sent_at(port, quoted.number);
+        match error.outcome {
+            Outcome::Icmp(icmp) => {
+                if icmp.from == Some(self.ports.address) {
+                    self.hear(core, host, sent.map(|sent| error.at.since(sent)));
+                }
+                self.emitter.granted(error.to.port, sent.unwrap_or(Instant::ZERO), error.at);
+                if !self.ports.is_settled(port) && asked > 0 {
+                    self.refused(core, (port, quoted.number, quoted.with_id), &icmp, error.at);
+                }
+            }
+            Outcome::Local(fault) => self.unreached(core, port, fault, error.at),
+            Outcome::Connected { .. } | Outcome::Refused | Outcome::TimedOut => return false,
+        }
+        true
+    }
+
+    /// What a datagram is as an answer of `port`; `None` if that was never asked.
+    fn recognise(&self, core: &Core, port: u32, datagram: &Datagram) -> Option<Recognised> {
+        let asked = self.asked(port);
+        let endpoint = self.ports.endpoint(port);
+        (asked > 0).then(|| core.udp.recognise(endpoint, asked, &datagram.bytes))
+    }
+
+    fn answered(
+        &mut self,
+        core: &mut Core,
+        host: u32,
+        (port, found, claim): (u32, Recognised, Claim),
+        datagram: &Datagram,
+    ) {
+        let sent = self.sent_at(port, found.number.or_else(|| Some(self.asked(port))));
+        self.hear(core, host, sent.filter(|_| found.number.is_some()).map(|sent| datagram.at.since(sent)));
+        // A refusal that came first gives way only to an answer that nobody else can have made.
+        let settled = self.ports.is_settled(port);
+        if self.ports.is_open(port) || (settled && found.likeness != Likeness::Echoes) {
+            return;
+        }
+        let number = found.number.unwrap_or_else(|| self.asked(port));
+        let fact = Fact::Datagram {
+            from: datagram.from,
+            bytes: u16::try_from(datagram.bytes.len()).unwrap_or(u16::MAX),
+            likeness: found.likeness,
+        };
+        let mut verdict = self.verdict(core, (port, number), claim, (datagram.at, fact));
+        let spoken = found.probe.filter(|_| found.likeness != Likeness::Strange);
+        verdict.service = spoken.map(|probe| Box::new(Service::named(probe.service, probe.name)));
+        verdict.answer = Some(datagram.bytes.clone());
+        if settled {
+            return self.ports.reopened(core, port, verdict);
+        }
+        self.conclude(core, (port, found.number), verdict, true);
+    }
+
+    fn refused(
+        &mut self,
+        core: &mut Core,
+        (port, number, with_id): (u32, Option<u8>, bool),
+        icmp: &Icmp,
+        at: Instant,
+    ) {
+        let (claim, firm) = match core.udp.judge_error(self.ports.address, icmp, with_id) {
+            Judgement::Settled(claim) => (claim, true),
+            Judgement::Provisional(claim) => (claim, false),
+            Judgement::Silence => return,
+        };
+        let last = self.asked(port);
+        let verdict = self.verdict(core, (port, number.unwrap_or(last)), claim, (at, Fact::Icmp(*icmp)));
+        self.conclude(core, (port, number), verdict, firm);
+    }
+
+    /// The verdict is to be believed, at once or when it comes again. `number` is the attempt that was answered, where
+    /// the answer says so.
+    fn conclude(&mut self, core: &mut Core, (port, number): (u32, Option<u8>), verdict: Verdict, firm: bool) {
+        let waiting = self.ports.pending.get_mut(&port).and_then(|pending| pending.probe.take());
+        let attempt = waiting.and_then(|probe| core.release(probe));
+        if attempt.is_some() {
+            self.ports.in_flight -= 1;
+        }
+        self.exchanges.retain(|(_, exchange)| *exchange != port);
+        if firm {
+            let first = number.map_or_else(|| self.ports.tries(port) == 1, |number| number == 1);
+            core.count_answer(&mut self.loss, first);
+            return self.settled(core, port, verdict);
+        }
+        // What is unreachable for a moment is asked again when the moment may be over. Where no attempt waits, this is
+        // late news of one that counted already.
+        let Some(attempt) = attempt else { return };
+        let at = verdict.evidence().iter().last().map_or(attempt.asked, |seen| seen.at);
+        if let Some(verdict) = self.ports.provisional(&attempt, verdict, at + gap(4)) {
+            self.settled(core, port, verdict);
+        }
+    }
+
+    /// The kernel says after a while that it found nobody to hand the datagram to, or that a rule of its own refused.
+    fn unreached(&mut self, core: &mut Core, port: u32, fault: LocalFault, at: Instant) {
+        let waiting = self.ports.pending.get_mut(&port).and_then(|pending| pending.probe.take());
+        let Some(attempt) = waiting.and_then(|probe| core.release(probe)) else {
+            if !self.heard {
+                self.reach.fault(&technique::local(fault), fault, at);
+            }
+            return;
+        };
+        self.ports.in_flight -= 1;
+        core.not_sent(&attempt);
+        self.local(core, &attempt, fault, at);
+    }
+
+    /// The host itself answered, after that round trip where it is known which attempt.
+    fn hear(&mut self, core: &mut Core, host: u32, rtt: Option<Duration>) {
+        let first = self.rtt.smoothed().is_none();
+        self.heard = true;
+        let Some(rtt) = rtt else { return };
+        self.rtt.sample(rtt);
+        core.rtt.sample(rtt);
+        if first {
+            self.hasten(core, host);
+        }
+    }
+
+    /// The first round trip is known: what was asked before need not be waited for as long as then thought.
+    fn hasten(&self, core: &mut Core, host: u32) {
+        let Core { flight, udp, .. } = core;
+        flight.hasten(|attempt| (attempt.host == host).then(|| attempt.asked + self.patience(udp, attempt)));
+    }
+
+    /// How many attempts were made at a port; of one that is settled nobody knows any more, so as many as may be.
+    fn asked(&self, port: u32) -> u8 {
+        match self.ports.pending.get(&port) {
+            Some(pending) => pending.number,
+            None if self.ports.is_settled(port) => MOST_ATTEMPTS,
+            None => 0,
+        }
+    }
+
+    /// When an attempt left, where that is still known.
+    fn sent_at(&self, port: u32, number: Option<u8>) -> Option<Instant> {
+        let (pending, number) = (self.ports.pending.get(&port)?, number?);
+        match number {
+            _ if number == pending.number => Some(pending.last),
+            1 => Some(pending.first),
+            _ => None,
+        }
+    }
+
+    fn verdict(
+        &self,
+        core: &Core,
+        (port, number): (u32, u8),
+        claim: Claim,
+        (at, fact): (Instant, Fact),
+    ) -> Verdict {
+        let endpoint = self.ports.endpoint(port);
+        let sent = self.sent_at(port, Some(number));
+        let evidence = Evidence::new(sent.unwrap_or(at), sent_fact(core, endpoint, number)).and(at, fact);
+        let verdict = judged(endpoint, claim, self.ports.tries(port), evidence);
+        match sent {
+            Some(sent) => verdict.with_rtt(at.since(sent)),
+            None => verdict,
+        }
+    }
+}
+
+/// No port is asked more often.
+const MOST_ATTEMPTS: u8 = 12;
+
+/// That an attempt was sent, and what.
+pub(super) fn sent_fact(core: &Core, endpoint: Endpoint, number: u8) -> Fact {
+    let probe = core.udp.probe(endpoint.port, number);
+    let bytes = core.udp.payload(endpoint, number).len();
+    Fact::Sent { attempt: number, probe: probe.name, bytes: u16::try_from(bytes).unwrap_or(u16::MAX) }
+}

@@ -1,0 +1,220 @@
+//! The UDP ports of one host, asked by datagrams.
+
+mod answers;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portolan_model::sockets::ProbeId;
+use portolan_model::{Address, Instant, LocalFault, Transport, Verdict};
+
+use super::emitter::Emitter;
+use super::order::Order;
+use super::ports::Ports;
+use super::reach::Reach;
+use super::{LIKELIEST, Next, SCOUT_PATIENCE};
+use crate::core::{Core, gap};
+use crate::flight::Attempt;
+use crate::loss::Loss;
+use crate::rtt::Rtt;
+use crate::technique::{self, udp::Udp};
+
+/// So many datagrams go to a host that has not answered yet before it is looked for answers: the kernel keeps no more
+/// than a few dozen packets for a neighbour that it is still looking for, and loses the oldest of the others.
+const OPENING: usize = 32;
+/// How long that takes at most.
+const OPENING_REST: Duration = Duration::from_millis(100);
+/// Attempts at a silent port at most. Where many answers are missing, an ICMP limit is the likelier cause than loss,
+/// and asking again only drains it.
+const MOST_TRIES: u8 = 6;
+/// A service may be busy: the last question in a protocol that is usual at its port is waited for at least this long.
+const SERVICE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// One host being scanned over UDP.
+pub(super) struct UdpHost {
+    pub(super) ports: Ports,
+    named: bool,
+    /// It answered over another transport.
+    elsewhere: bool,
+    /// It answered over UDP itself: a datagram, or an ICMP error in its own name.
+    heard: bool,
+    rtt: Rtt,
+    loss: Loss,
+    emitter: Emitter,
+    reach: Reach,
+    /// Our own ports of exchanges whose answer may come from another port than the one asked, each with the port asked.
+    exchanges: Vec<(u16, u32)>,
+    /// When the first datagram was asked for.
+    opened: Option<Instant>,
+}
+
+impl UdpHost {
+    pub(super) fn new(address: Address, order: Arc<Order>, named: bool) -> Self {
+        UdpHost {
+            ports: Ports::new(address, Transport::Udp, order),
+            named,
+            elsewhere: false,
+            heard: false,
+            rtt: Rtt::default(),
+            loss: Loss::default(),
+            emitter: Emitter::default(),
+            reach: Reach::default(),
+            exchanges: Vec::new(),
+            opened: None,
+        }
+    }
+
+    /// How long the answer to `attempt` is waited for.
+    pub(super) fn patience(&self, udp: &Udp, attempt: &Attempt) -> Duration {
+        let scout =
+            self.rtt.smoothed().is_none() && attempt.number == 1 && (attempt.port as usize) < LIKELIEST;
+        if scout {
+            return SCOUT_PATIENCE;
+        }
+        let probe = udp.probe(attempt.endpoint.port, attempt.number);
+        let usual = probe.ports.contains(&attempt.endpoint.port);
+        let least = if usual && attempt.number >= 2 { SERVICE_PATIENCE } else { Duration::ZERO };
+        self.rtt.timeout(attempt.number).max(least) + Duration::from_millis(probe.patience_ms.into())
+    }
+
+    /// What to ask next.
+    pub(super) fn next(&mut self, core: &Core, now: Instant) -> Next {
+        if self.is_unreached() {
+            return Next::Finished;
+        }
+        if let Some(port) = self.ports.take_due(now) {
+            return self.ask(port, now);
+        }
+        let rest = self.opening_rest(now);
+        if rest.is_none()
+            && let Some(port) = self.ports.take_fresh(self.limit())
+        {
+            return self.ask(port, now);
+        }
+        if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
+            return Next::Wait([self.ports.next_due(), rest].into_iter().flatten().min());
+        }
+        self.tail(core, now)
+    }
+
+    /// An attempt is on its way.
+    pub(super) fn launched(&mut self, attempt: &Attempt, probe: ProbeId) {
+        self.ports.pending(attempt).probe = Some(probe);
+    }
+
+    /// It left this machine, from that port of ours.
+    pub(super) fn sent(&mut self, core: &Core, attempt: &Attempt, at: Instant, local: u16) {
+        let port = self.ports.pending(attempt);
+        port.last = at;
+        if attempt.number == 1 {
+            port.first = at;
+        }
+        if core.udp.probe(attempt.endpoint.port, attempt.number).elsewhere {
+            self.exchanges.push((local, attempt.port));
+        }
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn silence(&mut self, core: &Core, attempt: &Attempt, now: Instant) {
+        self.exchanges.retain(|(_, port)| *port != attempt.port);
+        if self.ports.is_settled(attempt.port) {
+            return;
+        }
+        let tries = self.ports.unanswered(attempt, 1, now);
+        if tries < self.needed(core, attempt.endpoint.port) {
+            self.ports.ask_again(attempt.port, now + gap(tries));
+        }
+    }
+
+    /// The datagram never left this machine.
+    pub(super) fn local(&mut self, core: &mut Core, attempt: &Attempt, fault: LocalFault, at: Instant) {
+        let claim = technique::local(fault);
+        if !self.heard {
+            self.reach.fault(&claim, fault, at);
+        }
+        if let Some(verdict) = self.ports.failed(attempt, (claim, fault), (attempt.asked, at)) {
+            self.settled(core, attempt.port, verdict);
+        }
+    }
+
+    /// Our own receive queue lost something: whatever is silent may have answered.
+    pub(super) fn overrun(&mut self, now: Instant) {
+        self.loss.spell();
+        self.ports.roll_back(Instant::ZERO, now);
+    }
+
+    /// It answered over another transport: it is there.
+    pub(super) fn heard_elsewhere(&mut self) {
+        self.elsewhere = true;
+    }
+
+    /// Whether it answered over UDP itself.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Whether this host's ports are told at all: it answered, or it was named.
+    pub(super) fn is_listed(&self) -> bool {
+        self.named || self.elsewhere || self.heard
+    }
+
+    fn is_unreached(&self) -> bool {
+        self.reach.lost().is_some() && !self.heard
+    }
+
+    /// How many spaced attempts a silent port gets: as many as the loss asks for, and each of its protocols in turn,
+    /// twice where answers get lost.
+    fn needed(&self, core: &Core, port: u16) -> u8 {
+        if !core.guards.retry {
+            return 1;
+        }
+        let turns = if self.loss.seen() { 2 } else { 1 };
+        let questions = core.udp.questions(port).saturating_mul(turns);
+        self.loss.tries().min(MOST_TRIES).max(questions)
+    }
+
+    /// How many ports may be asked by now.
+    fn limit(&self) -> usize {
+        if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
+    }
+
+    /// Until when nothing new is asked of a host that has not answered yet.
+    fn opening_rest(&self, now: Instant) -> Option<Instant> {
+        let end = self.opened.filter(|_| !self.heard && self.ports.asked() >= OPENING)? + OPENING_REST;
+        (end > now).then_some(end)
+    }
+
+    fn ask(&mut self, port: u32, now: Instant) -> Next {
+        self.opened.get_or_insert(now);
+        let number = self.ports.ask(port, now);
+        Next::Ask { port, number, canary: false }
+    }
+
+    /// Nothing is under way and nothing waits: was any silence asked too few times, or waited for too shortly?
+    fn tail(&mut self, core: &Core, now: Instant) -> Next {
+        let enough = self.rtt.timeout(1);
+        let mut again = Vec::new();
+        for (port, pending) in &self.ports.pending {
+            if pending.provisional.is_some() {
+                continue;
+            }
+            let needed = self.needed(core, self.ports.order.port(*port));
+            let too_short = pending.waited * 2 < enough && pending.tries < MOST_TRIES && core.guards.retry;
+            if pending.tries < needed || too_short {
+                again.push(*port);
+            }
+        }
+        if again.is_empty() {
+            return Next::Finished;
+        }
+        let due = now + gap(2);
+        again.into_iter().for_each(|port| self.ports.ask_again(port, due));
+        Next::Wait(Some(due))
+    }
+
+    fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
+        let listed = self.is_listed();
+        self.ports.settled(core, port, verdict, listed);
+    }
+}

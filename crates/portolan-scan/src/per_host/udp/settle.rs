@@ -1,0 +1,89 @@
+use portolan_model::{Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict};
+
+use super::UdpHost;
+use super::answers::sent_fact;
+use crate::core::{Core, interrupted, judged, local_verdict};
+use crate::per_host::ports::Pending;
+use crate::technique::{Vouch, udp};
+
+impl UdpHost {
+    /// The host is finished: what is not settled is settled by what was seen, and everything folded is told.
+    pub(in crate::per_host) fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
+        let listed = self.is_listed();
+        for port in self.ports.unsettled() {
+            let pending = self.ports.pending.remove(&port);
+            let verdict = self.last_word(core, self.ports.endpoint(port), pending, now);
+            self.ports.close(core, port, verdict, listed);
+        }
+        if listed {
+            self.ports.tell_untold(core);
+        }
+        let counts = self.ports.tell_groups(core, listed);
+        let down = self.reach.reason().filter(|reason| *reason == Reason::NoNeighbour);
+        HostReport {
+            target: self.ports.address,
+            state: match (self.heard, down) {
+                (true, _) => HostState::Up,
+                (false, Some(_)) => HostState::Down,
+                (false, None) => HostState::Unknown,
+            },
+            reason: if self.heard {
+                self.ports.first_reason()
+            } else {
+                self.reach.reason().or_else(|| self.ports.told_reason())
+            },
+            rtt: self.rtt.smoothed(),
+            // What is missing may as well have been withheld by an ICMP limit: no share of loss can be told.
+            loss: 0.0,
+            counts,
+        }
+    }
+
+    /// The verdict on a port that no answer settled; `None` if it is only counted.
+    fn last_word(
+        &self,
+        core: &Core,
+        endpoint: Endpoint,
+        pending: Option<Pending>,
+        now: Instant,
+    ) -> Option<Verdict> {
+        if let Some((claim, fact, at)) = self.reach.lost().filter(|_| !self.heard) {
+            let told = self.named || claim.reason.is_local();
+            return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
+        }
+        let Some(pending) = pending else {
+            return self.is_listed().then(|| interrupted(endpoint, now));
+        };
+        if let Some(provisional) = pending.provisional {
+            let told = self.is_listed() || provisional.reason().is_local();
+            return told.then_some(*provisional);
+        }
+        if !self.is_listed() {
+            return None;
+        }
+        let short = core.guards.retry && pending.tries < self.needed(core, endpoint.port);
+        if pending.tries == 0 || (core.stopping && short) {
+            return Some(interrupted(endpoint, now));
+        }
+        Some(self.silent(core, endpoint, &pending))
+    }
+
+    fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending) -> Verdict {
+        let vouch = match self.emitter.vouch(pending.last) {
+            Vouch::Never if self.heard => Vouch::Before,
+            Vouch::Never if self.elsewhere => Vouch::Elsewhere,
+            vouch => vouch,
+        };
+        let mut evidence = Evidence::new(pending.first, sent_fact(core, endpoint, 1));
+        if pending.number > 1 {
+            evidence = evidence.and(pending.last, sent_fact(core, endpoint, pending.number));
+        }
+        let until = pending.last + pending.waited;
+        let over = until.since(pending.first);
+        evidence = evidence.and(until, Fact::Silence { attempts: pending.tries, over });
+        if let Some((port, at)) = self.emitter.witness().filter(|_| vouch == Vouch::Later) {
+            evidence = evidence.and(at, Fact::Witness { port });
+        }
+        judged(endpoint, udp::silence(vouch), pending.tries, evidence)
+    }
+}
