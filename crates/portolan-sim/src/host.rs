@@ -3,17 +3,19 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use portolan_model::{Address, AddressRange, Endpoint, Instant, PortSet};
+use portolan_model::{Address, AddressRange, Instant, Transport};
 use serde::Deserialize;
 
 use crate::counters::Counters;
 use crate::error::WorldError;
 use crate::limit::{Limit, Limiter};
 use crate::node::NodeSpec;
-use crate::packet::{Content, Packet};
-use crate::random::{Random, mix, port_hash, to_unit};
+use crate::packet::{Content, Packet, Quote};
+use crate::random::{Random, mix};
 use crate::reject::Reject;
-use crate::text::{Ip, Millis, Ports, Probability, Range};
+use crate::rules::{Rule, Rules};
+use crate::text::{Ip, Millis, Probability, Range};
+use crate::udp::{UdpAnswer, UdpSpec};
 
 /// Hosts alike, as a world's file describes them.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -22,18 +24,23 @@ pub(crate) struct HostSpec {
     pub(crate) addresses: Range,
     #[serde(default)]
     pub(crate) presence: Presence,
-    /// What ports do that no rule speaks of.
+    /// What TCP ports do that no rule speaks of.
     #[serde(default)]
     rest: Answer,
     #[serde(default)]
-    rules: Vec<Rule>,
+    rules: Vec<Rule<Answer>>,
+    #[serde(default)]
+    udp: UdpSpec,
     /// The address is our own: what we send there never leaves this machine.
     #[serde(default)]
     pub(crate) own: bool,
     /// The TTL or hop limit its ICMP errors arrive with.
     #[serde(default = "far")]
     ttl: u8,
-    /// It dies when it has seen so many SYNs.
+    /// What they quote of a datagram.
+    #[serde(default)]
+    quote: Quote,
+    /// It dies when it has seen so many SYNs and datagrams.
     #[serde(default)]
     pub(crate) dies_after: Option<u64>,
     /// Who asks too fast is not answered any more.
@@ -67,7 +74,7 @@ pub(crate) enum Presence {
     NoNeighbour,
 }
 
-/// What a port does.
+/// What a TCP port does.
 #[derive(Copy, Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Answer {
@@ -87,17 +94,14 @@ pub(crate) enum Answer {
     Split,
 }
 
-/// An answer and its ports: named, a share of all, or so many of those that are scanned.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    answer: Answer,
-    ports: Option<Ports>,
-    share: Option<Probability>,
-    count: Option<usize>,
+/// What a port does, of either transport.
+#[derive(Copy, Clone, PartialEq, Debug)]
+pub(crate) enum Does {
+    Tcp(Answer),
+    Udp(UdpAnswer),
 }
 
-/// More SYNs in a second than this, and we are ignored.
+/// More SYNs and datagrams in a second than this, and we are ignored.
 #[derive(Copy, Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ban {
@@ -108,24 +112,11 @@ pub(crate) struct Ban {
 
 impl HostSpec {
     pub(crate) fn check(&self) -> Result<(), WorldError> {
-        let ways = |rule: &Rule| {
-            [rule.ports.is_some(), rule.share.is_some(), rule.count.is_some()]
-                .into_iter()
-                .filter(|x| *x)
-                .count()
-        };
-        if self.rules.iter().any(|rule| ways(rule) != 1) {
-            let what = format!("each rule of {:?} needs one of `ports`, `share`, `count`", self.addresses);
-            return Err(WorldError::invalid(what));
-        }
-        let shares: f64 = self.rules.iter().filter_map(|rule| rule.share).map(|share| share.0).sum();
-        if shares > 1.0 + 1e-9 {
-            return Err(WorldError::invalid(format!("the shares of {:?} are more than 1", self.addresses)));
-        }
-        if self.rules.len() > usize::from(u8::MAX) {
-            return Err(WorldError::invalid(format!("{:?} has more than 255 rules", self.addresses)));
-        }
-        Ok(())
+        let checks = [self.tcp().check(), self.udp().check(), self.udp.check()];
+        checks
+            .into_iter()
+            .collect::<Result<(), _>>()
+            .map_err(|what| WorldError::invalid(format!("the hosts {:?}: {what}", self.addresses)))
     }
 
     /// Everything but the addresses.
@@ -136,42 +127,14 @@ impl HostSpec {
         format!("v{family} {:?}", HostSpec { addresses, ..self.clone() })
     }
 
-    /// The ports that `count` rules choose on the host at `address`, each with its rule's number.
-    pub(crate) fn choose(&self, seed: u64, address: Address, scanned: &PortSet) -> Box<[(u16, u8)]> {
-        let wanted: usize = self.rules.iter().filter_map(|rule| rule.count).sum();
-        if wanted == 0 {
-            return Box::default();
-        }
-        let named = |port: &u16| self.named(*port).is_none();
-        let mut ports: Vec<u16> = scanned.iter().filter(named).collect();
-        ports.sort_by_cached_key(|port| port_hash(mix(seed), address, *port));
-        let numbers = (0u8..).zip(&self.rules);
-        let rules = numbers.flat_map(|(number, rule)| std::iter::repeat_n(number, rule.count.unwrap_or(0)));
-        let mut chosen: Vec<_> = ports.into_iter().zip(rules).collect();
-        chosen.sort_unstable();
-        chosen.into()
+    /// What its TCP ports do …
+    pub(crate) fn tcp(&self) -> Rules<'_, Answer> {
+        Rules { transport: Transport::Tcp, rest: self.rest, rules: &self.rules }
     }
 
-    /// What the port does: a pure function of the seed.
-    pub(crate) fn answer(&self, seed: u64, to: Endpoint, chosen: &[(u16, u8)]) -> Answer {
-        if let Some(rule) = self.named(to.port) {
-            return rule.answer;
-        }
-        if let Ok(at) = chosen.binary_search_by_key(&to.port, |(port, _)| *port) {
-            return self.rules[usize::from(chosen[at].1)].answer;
-        }
-        let mut left = to_unit(port_hash(seed, to.address, to.port));
-        for (rule, share) in self.rules.iter().filter_map(|rule| Some((rule, rule.share?))) {
-            if left < share.0 {
-                return rule.answer;
-            }
-            left -= share.0;
-        }
-        self.rest
-    }
-
-    fn named(&self, port: u16) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.ports.as_ref().is_some_and(|ports| ports.0.contains(port)))
+    /// … and its UDP ports.
+    pub(crate) fn udp(&self) -> Rules<'_, UdpAnswer> {
+        Rules { transport: Transport::Udp, rest: self.udp.rest, rules: &self.udp.rules }
     }
 }
 
@@ -180,7 +143,7 @@ impl HostSpec {
 pub(crate) struct HostLife {
     /// Whether anything it sent reached an attempt that waited.
     pub(crate) heard: bool,
-    syns: u64,
+    seen: u64,
     asked: Limiter,
     resets: Limiter,
     banned: Option<Banned>,
@@ -193,11 +156,11 @@ enum Banned {
 }
 
 impl HostLife {
-    /// A SYN arrives. What the host sends back, if anything, and after how long.
+    /// A SYN or a datagram arrives. What the host sends back, if anything, and after how long.
     pub(crate) fn receive(
         &mut self,
         spec: &HostSpec,
-        answer: Answer,
+        does: Does,
         packet: &Packet,
         (now, random, counters): (Instant, &mut Random, &mut Counters),
     ) -> Option<(Content, Duration)> {
@@ -206,11 +169,15 @@ impl HostLife {
             Presence::Silent | Presence::Absent | Presence::NoNeighbour => return None,
             Presence::Unreachable { by, ms } => {
                 let icmp = Reject::HostUnreach.icmp(packet.to.address, by.0, spec.ttl)?;
-                return Some((Content::Icmp(icmp), ms.0));
+                counters.icmp_sent += u64::from(packet.is_datagram());
+                return Some((Content::Icmp(icmp, spec.quote), ms.0));
             }
         }
-        counters.syns_arrived += 1;
-        self.syns += 1;
+        *match does {
+            Does::Tcp(_) => &mut counters.syns_arrived,
+            Does::Udp(_) => &mut counters.datagrams_arrived,
+        } += 1;
+        self.seen += 1;
         if self.is_dead(spec) {
             counters.dead += 1;
             return None;
@@ -219,16 +186,16 @@ impl HostLife {
             counters.banned += 1;
             return None;
         }
-        let content = if spec.turns_open_after.is_some_and(|n| self.syns > n) {
-            Content::SynAck
-        } else {
-            self.reply(spec, answer, packet, (now, random, counters))?
+        let content = match does {
+            Does::Udp(answer) => return answer.reply(packet, (spec.ttl, spec.quote), counters),
+            Does::Tcp(_) if spec.turns_open_after.is_some_and(|n| self.seen > n) => Content::SynAck,
+            Does::Tcp(answer) => self.reply(spec, answer, packet, (now, random, counters))?,
         };
         Some((content, Duration::ZERO))
     }
 
     pub(crate) fn is_dead(&self, spec: &HostSpec) -> bool {
-        spec.dies_after.is_some_and(|n| self.syns > n)
+        spec.dies_after.is_some_and(|n| self.seen > n)
     }
 
     fn reply(
@@ -256,7 +223,8 @@ impl HostLife {
             Answer::Drop => None,
             Answer::Reject { with, by, ttl } => {
                 let (to, by) = (packet.to.address, by.map_or(packet.to.address, |by| by.0));
-                Some(with.icmp(to, by, ttl.unwrap_or(spec.ttl)).map_or(Content::Reset, Content::Icmp))
+                let icmp = with.icmp(to, by, ttl.unwrap_or(spec.ttl));
+                Some(icmp.map_or(Content::Reset, |icmp| Content::Icmp(icmp, spec.quote)))
             }
         }
     }

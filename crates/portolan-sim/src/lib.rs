@@ -49,11 +49,13 @@ mod packet;
 mod path;
 mod random;
 mod reject;
+mod rules;
 mod score;
 mod sockets;
 mod spec;
 mod text;
 mod truth;
+mod udp;
 mod world;
 mod worlds;
 

@@ -15,8 +15,10 @@ use crate::text::{Millis, Ports, Probability, Range};
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct MachineSpec {
-    /// How many connects it says may wait.
+    /// How many connects it says may wait …
     pub(crate) sockets: usize,
+    /// … and how many datagrams.
+    pub(crate) datagrams: usize,
     /// How many may wait in truth; more fail with EMFILE.
     descriptors: Option<usize>,
     /// The ephemeral ports, each for one connect at a time.
@@ -31,8 +33,16 @@ pub(crate) struct MachineSpec {
     pub(crate) no_gateway: Vec<Range>,
     /// Wake-ups that come late.
     pub(crate) stall: Option<Stall>,
-    /// What a `connect` costs.
+    /// What a `connect` costs …
     connect_us: u32,
+    /// … and what a `sendto` costs.
+    send_us: u32,
+    /// How many datagrams, and errors about datagrams, its receive queue holds in truth.
+    pub(crate) rx_queue: Option<usize>,
+    /// Its kernel meets a `sendto` with the error of an earlier datagram that nobody has read yet, and sends nothing.
+    pub(crate) pending_errors: bool,
+    /// The door calls again then; else the datagram is given up.
+    pub(crate) door_repeats: bool,
     /// How often the kernel chooses the target's own port as ours, on an address of ours, beyond chance.
     self_connect: Probability,
     pub(crate) backoff: Backoff,
@@ -61,6 +71,7 @@ impl Default for MachineSpec {
     fn default() -> Self {
         MachineSpec {
             sockets: 4096,
+            datagrams: 1024,
             descriptors: None,
             local_ports: Ports(std::iter::once(32768..=60999).collect()),
             no_buffers: Probability(0.0),
@@ -69,6 +80,10 @@ impl Default for MachineSpec {
             no_gateway: Vec::new(),
             stall: None,
             connect_us: 10,
+            send_us: 5,
+            rx_queue: None,
+            pending_errors: false,
+            door_repeats: true,
             self_connect: Probability(0.0),
             backoff: Backoff::Linear,
         }
@@ -77,14 +92,21 @@ impl Default for MachineSpec {
 
 impl MachineSpec {
     pub(crate) fn check(&self) -> Result<(), WorldError> {
-        if self.sockets == 0 || self.connect_us == 0 {
-            return Err(WorldError::invalid("a machine has at least one socket, and its connects take time"));
+        if self.sockets == 0 || self.datagrams == 0 || self.rx_queue == Some(0) {
+            return Err(WorldError::invalid("a machine has at least one socket, and room for a datagram"));
+        }
+        if self.connect_us == 0 || self.send_us == 0 {
+            return Err(WorldError::invalid("a machine's calls take time"));
         }
         Ok(())
     }
 
     pub(crate) fn connect_cost(&self) -> Duration {
         Duration::from_micros(self.connect_us.into())
+    }
+
+    pub(crate) fn send_cost(&self) -> Duration {
+        Duration::from_micros(self.send_us.into())
     }
 
     pub(crate) fn has_no_route(&self, to: Address) -> bool {
@@ -120,32 +142,55 @@ impl Backoff {
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) spec: MachineSpec,
-    free: Vec<u16>,
-    /// Where in `free` each port stands, by its number.
-    place: Vec<Option<u32>>,
+    pub(crate) tcp_ports: Pool,
+    pub(crate) udp_ports: Pool,
 }
 
 impl Machine {
     pub(crate) fn new(spec: MachineSpec) -> Self {
-        let mut machine = Machine { spec, free: Vec::new(), place: vec![None; usize::from(u16::MAX) + 1] };
-        for port in machine.spec.local_ports.0.clone().iter() {
-            machine.release(port);
-        }
-        machine
+        let [tcp_ports, udp_ports] = [0, 1].map(|_| Pool::new(&spec.local_ports));
+        Machine { spec, tcp_ports, udp_ports }
     }
 
-    /// Takes what a connect needs: our own end of it, or why there is none. `waiting` connects wait already.
+    /// Takes what a connect needs: our own end of it, or why there is none. `open` sockets are open already.
     pub(crate) fn open(
         &mut self,
         to: Endpoint,
         own: bool,
-        waiting: usize,
+        open: usize,
         (random, counters): (&mut Random, &mut Counters),
     ) -> Result<SocketAddr, LocalFault> {
-        if self.spec.descriptors.is_some_and(|n| waiting >= n) {
-            counters.no_descriptors += 1;
-            return Err(LocalFault::NoDescriptors);
-        }
+        self.descriptor(open, counters)?;
+        self.admits(to, random, counters)?;
+        let itself = own && random.chance(self.spec.self_connect.0);
+        let Some(port) = self.tcp_ports.take(itself.then_some(to.port), random) else {
+            counters.no_ports += 1;
+            return Err(LocalFault::NoPorts);
+        };
+        Ok(source(to.address, own).socket(port))
+    }
+
+    /// Takes a port for datagrams. `open` sockets are open already; the one that all share was opened before.
+    pub(crate) fn bind(
+        &mut self,
+        open: usize,
+        (random, counters): (&mut Random, &mut Counters),
+    ) -> Result<u16, LocalFault> {
+        self.descriptor(open, counters)?;
+        let Some(port) = self.udp_ports.take(None, random) else {
+            counters.no_ports += 1;
+            return Err(LocalFault::NoPorts);
+        };
+        Ok(port)
+    }
+
+    /// Whether what goes to `to` may leave.
+    pub(crate) fn admits(
+        &self,
+        to: Endpoint,
+        random: &mut Random,
+        counters: &mut Counters,
+    ) -> Result<(), LocalFault> {
         if random.chance(self.spec.no_buffers.0) {
             counters.no_buffers += 1;
             return Err(LocalFault::NoBuffers);
@@ -158,12 +203,31 @@ impl Machine {
             counters.local_firewall += 1;
             return Err(LocalFault::Firewall);
         }
-        let itself = own && random.chance(self.spec.self_connect.0);
-        let Some(port) = self.take(itself.then_some(to.port), random) else {
-            counters.no_ports += 1;
-            return Err(LocalFault::NoPorts);
-        };
-        Ok(source(to.address, own).socket(port))
+        Ok(())
+    }
+
+    fn descriptor(&self, open: usize, counters: &mut Counters) -> Result<(), LocalFault> {
+        if self.spec.descriptors.is_some_and(|n| open >= n) {
+            counters.no_descriptors += 1;
+            return Err(LocalFault::NoDescriptors);
+        }
+        Ok(())
+    }
+}
+
+/// The ephemeral ports of one transport that are free.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    free: Vec<u16>,
+    /// Where in `free` each port stands, by its number.
+    place: Vec<Option<u32>>,
+}
+
+impl Pool {
+    fn new(ports: &Ports) -> Self {
+        let mut pool = Pool { free: Vec::new(), place: vec![None; usize::from(u16::MAX) + 1] };
+        ports.0.iter().for_each(|port| pool.release(port));
+        pool
     }
 
     /// Gives a port back.
@@ -187,7 +251,7 @@ impl Machine {
 }
 
 /// Our own address towards `to`.
-fn source(to: Address, own: bool) -> Address {
+pub(crate) fn source(to: Address, own: bool) -> Address {
     match to.ip() {
         _ if own => to,
         IpAddr::V4(_) => Address::from(Ipv4Addr::new(198, 18, 0, 1)),
@@ -201,19 +265,17 @@ mod tests {
 
     #[test]
     fn ports_are_lent_once_and_come_back() {
-        let spec =
-            MachineSpec { local_ports: Ports([1000..=1003].into_iter().collect()), ..Default::default() };
-        let (mut machine, mut random) = (Machine::new(spec), Random::new(1));
+        let ports = Ports(std::iter::once(1000..=1003).collect());
+        let (mut pool, mut random) = (Pool::new(&ports), Random::new(1));
         for _ in 0..100 {
-            let mut taken: Vec<_> = std::iter::from_fn(|| machine.take(None, &mut random)).collect();
-            taken.iter().for_each(|port| machine.release(*port));
+            let mut taken: Vec<_> = std::iter::from_fn(|| pool.take(None, &mut random)).collect();
+            taken.iter().for_each(|port| pool.release(*port));
             taken.sort_unstable();
             assert_eq!(taken, [1000, 1001, 1002, 1003]);
-            assert_eq!(machine.take(Some(1002), &mut random), Some(1002));
-            assert_ne!(machine.take(Some(1002), &mut random), Some(1002));
-            let missing: Vec<_> =
-                (1000..=1003).filter(|port| machine.place[*port as usize].is_none()).collect();
-            missing.into_iter().for_each(|port| machine.release(port));
+            assert_eq!(pool.take(Some(1002), &mut random), Some(1002));
+            assert_ne!(pool.take(Some(1002), &mut random), Some(1002));
+            let missing: Vec<_> = (1000..=1003).filter(|port| pool.place[*port as usize].is_none()).collect();
+            missing.into_iter().for_each(|port| pool.release(port));
         }
     }
 }

@@ -1,18 +1,17 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use portolan_model::sockets::{Outcome, ProbeId};
-use portolan_model::{Endpoint, Icmp, Instant};
+use portolan_model::{Endpoint, Icmp, Instant, Transport};
+use serde::Deserialize;
 
 use crate::attempts::Key;
 
 /// What travels between our kernel and a host.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packet {
-    /// The attempt it belongs to, or belonged to …
-    pub(crate) attempt: Key,
-    /// … its name and when `connect` was called, for completions that outlive it.
-    pub(crate) probe: ProbeId,
-    pub(crate) sent: Instant,
+    /// What of ours it is, or answers.
+    pub(crate) flow: Flow,
     /// The endpoint asked.
     pub(crate) to: Endpoint,
     /// The host of the world behind that endpoint, if there is one, and the chain of nodes before it.
@@ -26,13 +25,54 @@ pub(crate) struct Packet {
     pub(crate) copy: bool,
 }
 
+/// What was sent from here.
+#[derive(Clone, Debug)]
+pub(crate) enum Flow {
+    Connect(Connect),
+    /// A datagram with this payload. The wire knows no names, and so this has none.
+    Datagram(Arc<[u8]>),
+}
+
+/// A connect …
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Connect {
+    /// … the attempt it belongs to, or belonged to …
+    pub(crate) attempt: Key,
+    /// … its name and when `connect` was called, for completions that outlive it.
+    pub(crate) probe: ProbeId,
+    pub(crate) sent: Instant,
+}
+
 /// What a packet is.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Content {
     Syn,
     SynAck,
     Reset,
-    Icmp(Icmp),
+    /// A datagram of ours.
+    Question,
+    /// A datagram of somebody else's.
+    Answer(Answer),
+    /// An ICMP error, and what it quotes of a datagram.
+    Icmp(Icmp, Quote),
+}
+
+/// A datagram that comes back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Answer {
+    pub(crate) from: Endpoint,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// How much of a datagram's payload an ICMP error quotes.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Quote {
+    /// All of it: RFC 1812 section 4.3.2.3 asks for as much as fits, and so does RFC 4443.
+    #[default]
+    Full,
+    /// Nothing: the 8 bytes of RFC 792 are the UDP header.
+    None,
 }
 
 /// Which way a packet goes.
@@ -45,13 +85,43 @@ pub(crate) enum Way {
 }
 
 impl Packet {
-    /// How our kernel ends an attempt at this packet's arrival.
+    /// How our kernel ends a connect at this packet's arrival.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.content {
-            Content::Syn => None,
+            Content::Syn | Content::Question | Content::Answer(_) => None,
             Content::SynAck => Some(Outcome::Connected { local: self.local }),
             Content::Reset => Some(Outcome::Refused),
-            Content::Icmp(icmp) => Some(Outcome::Icmp(icmp)),
+            Content::Icmp(icmp, _) => Some(Outcome::Icmp(icmp)),
+        }
+    }
+
+    /// What our datagram carries.
+    pub(crate) fn payload(&self) -> Option<&Arc<[u8]>> {
+        match &self.flow {
+            Flow::Datagram(payload) => Some(payload),
+            Flow::Connect(_) => None,
+        }
+    }
+
+    pub(crate) const fn is_datagram(&self) -> bool {
+        matches!(self.to.transport, Transport::Udp)
+    }
+
+    /// Whether the endpoint's own host sent it, and not a box before it.
+    pub(crate) fn is_the_hosts_own(&self) -> bool {
+        match self.content {
+            Content::Icmp(icmp, _) => icmp.from == Some(self.to.address),
+            _ => true,
+        }
+    }
+}
+
+impl Quote {
+    /// What of `payload` is quoted.
+    pub(crate) fn of(self, payload: &[u8]) -> &[u8] {
+        match self {
+            Quote::Full => payload,
+            Quote::None => &[],
         }
     }
 }

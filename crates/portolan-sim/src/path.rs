@@ -3,7 +3,7 @@ use std::time::Duration;
 use portolan_model::Instant;
 
 use crate::counters::Counters;
-use crate::node::{Node, NodeSpec, Pass, Passing, Ways};
+use crate::node::{Forgery, Node, NodeSpec, Pass, Passing, Ways};
 use crate::packet::{Packet, Way};
 use crate::random::Random;
 use crate::world::World;
@@ -24,7 +24,7 @@ struct Element {
 }
 
 /// A packet on its way.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Walk {
     pub(crate) packet: Packet,
     pub(crate) way: Way,
@@ -33,7 +33,7 @@ pub(crate) struct Walk {
 }
 
 /// How far a packet came.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Reached {
     /// The end of its way, this much later.
     End(Walk, Duration),
@@ -44,12 +44,12 @@ pub(crate) enum Reached {
 }
 
 /// What nodes make besides.
-#[derive(Copy, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Extra {
     /// A copy, to be walked on this much later.
     Copy(Walk, Duration),
-    /// A completion that nobody earned, due this much later.
-    Forged(Packet, Duration),
+    /// Something that nobody earned, due this much later.
+    Forged(Packet, Forgery, Duration),
 }
 
 impl Path {
@@ -100,12 +100,14 @@ impl Path {
                 Pass::Late(longer) => lag += longer,
                 Pass::Lost => return Reached::Nowhere,
                 Pass::Twice(later) => {
-                    let mut copy = walk;
+                    let mut copy = walk.clone();
                     copy.packet.copy = true;
                     copy.step();
                     besides(Extra::Copy(copy, lag + later));
                 }
-                Pass::Forged(later) => besides(Extra::Forged(walk.packet, lag + later)),
+                Pass::Forged(forgery, later) => {
+                    besides(Extra::Forged(walk.packet.clone(), forgery, lag + later));
+                }
                 Pass::Answered(content) => {
                     walk.packet.content = content;
                     (walk.way, walk.position) = (Way::Back, place);

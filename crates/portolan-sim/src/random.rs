@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use portolan_model::Address;
+use portolan_model::{Endpoint, Transport};
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
@@ -63,8 +63,12 @@ impl Random {
 }
 
 /// The hash of a port of a host, by which its truth is drawn: a pure function, in any order.
-pub(crate) fn port_hash(seed: u64, address: Address, port: u16) -> u64 {
-    let (high, low) = match address.ip() {
+pub(crate) fn port_hash(seed: u64, to: Endpoint) -> u64 {
+    let seed = match to.transport {
+        Transport::Tcp => seed,
+        Transport::Udp | Transport::Sctp => mix(seed ^ u64::MAX),
+    };
+    let (high, low) = match to.address.ip() {
         IpAddr::V4(ip) => (4, u64::from(ip.to_bits())),
         IpAddr::V6(ip) => {
             let bits = ip.to_bits();
@@ -72,7 +76,7 @@ pub(crate) fn port_hash(seed: u64, address: Address, port: u16) -> u64 {
         }
     };
     let host = mix(mix(mix(seed ^ GOLDEN).wrapping_add(high)).wrapping_add(low));
-    mix(host.wrapping_add(GOLDEN.wrapping_mul(u64::from(port) + 1)))
+    mix(host.wrapping_add(GOLDEN.wrapping_mul(u64::from(to.port) + 1)))
 }
 
 /// A hash as a number from 0 up to, but not including, 1.

@@ -38,7 +38,16 @@ impl Reject {
         Some(Icmp { family, icmp_type, code, from: Some(from), ttl: Some(ttl) })
     }
 
-    /// The verdict that is right for a port of `to` refused like this.
+    /// The verdict that is right for a UDP port of `to` refused like this by `from`: only the host itself knows that
+    /// nobody is there.
+    pub fn udp_verdict(self, to: Address, from: Address) -> (PortState, Reason) {
+        match self.verdict(to) {
+            (_, Reason::PortUnreach) if from == to => (PortState::Closed, Reason::PortUnreach),
+            verdict => verdict,
+        }
+    }
+
+    /// The verdict that is right for a TCP port of `to` refused like this.
     pub fn verdict(self, to: Address) -> (PortState, Reason) {
         let v6 = to.is_ipv6();
         let reason = match self {

@@ -1,4 +1,6 @@
-//! The simulated door: a kernel's `connect` over a world, in virtual time.
+//! The simulated door: a kernel's `connect` and `sendto` over a world, in virtual time.
+
+mod datagrams;
 
 use std::mem;
 use std::time::Duration;
@@ -9,13 +11,16 @@ use portolan_model::{Endpoint, Instant, LocalFault};
 use crate::agenda::Agenda;
 use crate::attempts::{Attempt, Attempts, Key};
 use crate::counters::Counters;
-use crate::host::{Answer, HostLife, Presence};
+use crate::host::{Answer, Does, HostLife, Presence};
 use crate::machine::Machine;
-use crate::packet::{Content, Packet, Way};
+use crate::node::Forgery;
+use crate::packet::{Connect, Content, Flow, Packet, Way};
 use crate::path::{Extra, Path, Reached, Walk};
 use crate::random::{Random, mix};
 use crate::truth::{Judgement, Told};
 use crate::world::World;
+
+use datagrams::Datagrams;
 
 /// The door to a [`World`].
 ///
@@ -30,14 +35,16 @@ pub struct SimSockets {
     machine: Machine,
     attempts: Attempts,
     agenda: Agenda<Step>,
-    done: Vec<Completion>,
+    datagrams: Datagrams,
+    /// Ends of connects, and what became of datagrams on this machine, not read yet.
+    done: Vec<Event>,
     clock: Instant,
     random: Random,
     counters: Counters,
 }
 
 /// What will happen.
-#[derive(Copy, Clone, Debug)]
+#[derive(Debug)]
 enum Step {
     /// A packet goes on.
     Walk(Walk),
@@ -49,6 +56,8 @@ enum Step {
     End(Key, Outcome),
     /// The door says what it should not.
     Stray(Completion),
+    /// Something about a datagram comes to a port of ours.
+    Arrive(u16, Event),
 }
 
 impl Sockets for SimSockets {
@@ -57,20 +66,28 @@ impl Sockets for SimSockets {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: self.machine.spec.sockets, datagrams: 0 }
+        Capacity { sockets: self.machine.spec.sockets, datagrams: self.machine.spec.datagrams }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
-        // An end is noticed when somebody looks, as with a real door.
-        let at = self.clock;
-        inbox.extend(self.done.drain(..).map(|event| Event::Connect(Completion { at, ..event })));
+        let now = self.clock;
+        inbox.extend(self.done.drain(..).map(|mut event| {
+            // An end is noticed when somebody looks, as with a real door.
+            if let Event::Connect(Completion { at, .. }) = &mut event {
+                *at = now;
+            }
+            event
+        }));
+        self.datagrams.read(now, inbox);
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
-                Request::Datagram { .. } => {}
+                Request::Datagram { probe, to, payload, own_port } => {
+                    self.send(probe, to, payload.into(), own_port);
+                }
                 Request::Abandon(probe) => self.abandon(probe),
             }
         }
@@ -78,7 +95,7 @@ impl Sockets for SimSockets {
 
     fn wait_until(&mut self, deadline: Option<Instant>) {
         let before = self.clock;
-        while self.done.is_empty() {
+        while self.done.is_empty() && !self.datagrams.has_news() {
             let next = match (self.agenda.next_at(), deadline) {
                 (Some(next), Some(deadline)) if next > deadline => None,
                 (next, _) => next,
@@ -107,6 +124,7 @@ impl SimSockets {
             machine: Machine::new(world.spec.machine.clone()),
             attempts: Attempts::default(),
             agenda: Agenda::new(),
+            datagrams: Datagrams::default(),
             done: Vec::new(),
             clock: Instant::ZERO,
             random: Random::new(mix(world.seed())),
@@ -131,7 +149,9 @@ impl SimSockets {
         let truth = self.world.truth(endpoint);
         let heard = self.world.host(endpoint.address).is_some_and(|host| self.lives[host as usize].heard);
         match truth.judge(told) {
-            Judgement::Wrong if truth.may_fall_silent && !heard && told == Told::SILENCE => {
+            Judgement::Wrong
+                if truth.may_fall_silent && !heard && told == Told::silence(endpoint.transport) =>
+            {
                 Judgement::Undecided
             }
             judgement => judgement,
@@ -144,12 +164,13 @@ impl SimSockets {
         let sent = self.clock;
         let host = self.world.host(to.address);
         let own = host.is_some_and(|host| self.world.group(host).own);
+        let open = self.open_sockets();
         let chance = (&mut self.random, &mut self.counters);
-        let local = match self.machine.open(to, own, self.attempts.len(), chance) {
+        let local = match self.machine.open(to, own, open, chance) {
             Ok(local) => local,
             Err(fault) => {
                 let outcome = Outcome::Local(fault);
-                self.done.push(Completion { probe, sent, at: sent, outcome });
+                self.done.push(Event::Connect(Completion { probe, sent, at: sent, outcome }));
                 return;
             }
         };
@@ -167,18 +188,13 @@ impl SimSockets {
 
     /// How an attempt ends that never leaves this machine, and after how long.
     fn local_end(&mut self, attempt: &Attempt, own: bool) -> Option<(Outcome, Duration)> {
-        let no_gateway = self.machine.spec.has_no_gateway(attempt.to.address);
-        let presence = attempt.host.map(|host| self.world.group(host).presence);
-        if no_gateway || presence == Some(Presence::NoNeighbour) {
-            self.counters.no_neighbour += 1;
-            let outcome = Outcome::Local(LocalFault::NoNeighbour { on_link: !no_gateway });
-            // Linux asks three times, a second apart (`mcast_solicit`, `retrans_time_ms`); who comes later
-            // waits for what is left of it.
-            return Some((outcome, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2))));
+        if let Some(end) = self.no_neighbour(attempt.to, attempt.host) {
+            return Some(end);
         }
         let itself = attempt.to.address.socket(attempt.to.port);
-        let closed =
-            || attempt.host.is_some_and(|host| self.world.answer(host, attempt.to) == Answer::Closed);
+        let closed = || {
+            attempt.host.is_some_and(|host| self.world.answer(host, attempt.to) == Does::Tcp(Answer::Closed))
+        };
         if own && attempt.local == itself && closed() {
             // RFC 9293 section 3.5, simultaneous open: the SYN meets the socket that sent it.
             self.counters.self_connects += 1;
@@ -187,13 +203,34 @@ impl SimSockets {
         None
     }
 
+    /// How what is sent to `to` ends if the next machine does not answer ARP or NDP, and after how long.
+    fn no_neighbour(&mut self, to: Endpoint, host: Option<u32>) -> Option<(Outcome, Duration)> {
+        let no_gateway = self.machine.spec.has_no_gateway(to.address);
+        let presence = host.map(|host| self.world.group(host).presence);
+        if !no_gateway && presence != Some(Presence::NoNeighbour) {
+            return None;
+        }
+        self.counters.no_neighbour += 1;
+        let outcome = Outcome::Local(LocalFault::NoNeighbour { on_link: !no_gateway });
+        // Linux asks three times, a second apart (`mcast_solicit`, `retrans_time_ms`); who comes later
+        // waits for what is left of it.
+        Some((outcome, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2))))
+    }
+
+    fn open_sockets(&self) -> usize {
+        self.attempts.len() + self.datagrams.own_ports()
+    }
+
     fn abandon(&mut self, probe: ProbeId) {
+        self.close(probe);
         match self.attempts.find(probe).and_then(|key| self.attempts.remove(key)) {
             Some(attempt) => {
-                self.machine.release(attempt.local.port());
+                self.machine.tcp_ports.release(attempt.local.port());
                 self.counters.abandoned += 1;
             }
-            None => self.done.retain(|event| event.probe != probe),
+            None => {
+                self.done.retain(|event| !matches!(event, Event::Connect(end) if end.probe == probe));
+            }
         }
     }
 
@@ -212,7 +249,8 @@ impl SimSockets {
             Step::SynAgain(key) => self.syn_again(key),
             Step::SynAckAgain(packet, n) => self.syn_ack_again(packet, n),
             Step::End(key, outcome) => self.end(key, outcome),
-            Step::Stray(event) => self.done.push(event),
+            Step::Stray(event) => self.done.push(Event::Connect(event)),
+            Step::Arrive(port, event) => self.arrive(port, event),
         }
     }
 
@@ -223,11 +261,11 @@ impl SimSockets {
             let mut forged = Vec::new();
             let besides = |extra| match extra {
                 Extra::Copy(copy, lag) => agenda.put(now + lag, Step::Walk(copy)),
-                Extra::Forged(packet, lag) => forged.push((packet, lag)),
+                Extra::Forged(packet, forgery, lag) => forged.push((packet, forgery, lag)),
             };
             let reached = self.path.walk(walk, now, (random, &mut self.counters), besides);
-            for (packet, lag) in forged {
-                self.forge(&packet, lag);
+            for (packet, forgery, lag) in forged {
+                self.forge(&packet, forgery, lag);
             }
             let answer = match reached {
                 Reached::Nowhere => return,
@@ -247,56 +285,76 @@ impl SimSockets {
         }
     }
 
-    /// A SYN reaches the end of its way.
+    /// A SYN or a datagram reaches the end of its way.
     fn ask_host(&mut self, mut packet: Packet) -> Option<(Walk, Duration)> {
         let host = packet.host?;
-        let answer = self.world.answer(host, packet.to);
+        let does = self.world.answer(host, packet.to);
         let chance = (self.clock, &mut self.random, &mut self.counters);
         let life = &mut self.lives[host as usize];
-        let (content, lag) = life.receive(self.world.group(host), answer, &packet, chance)?;
+        let (content, lag) = life.receive(self.world.group(host), does, &packet, chance)?;
         packet.content = content;
-        if content == Content::SynAck
-            && let Some(attempt) = self.attempts.get_mut(packet.attempt)
-            && !mem::replace(&mut attempt.accepted, true)
-        {
-            self.agenda.put(self.clock + SYN_ACK_AGAIN[0], Step::SynAckAgain(packet, 0));
+        let position = self.path.len(packet.chain);
+        match &packet.flow {
+            Flow::Connect(connect) => {
+                if packet.content == Content::SynAck
+                    && let Some(attempt) = self.attempts.get_mut(connect.attempt)
+                    && !mem::replace(&mut attempt.accepted, true)
+                {
+                    self.agenda.put(self.clock + SYN_ACK_AGAIN[0], Step::SynAckAgain(packet.clone(), 0));
+                }
+            }
+            Flow::Datagram(_) => {
+                if matches!(does, Does::Udp(answer) if answer.answers_twice()) {
+                    let again = Walk { packet: packet.clone(), way: Way::Back, position };
+                    self.agenda.put(self.clock + lag, Step::Walk(again));
+                }
+            }
         }
-        Some((Walk { packet, way: Way::Back, position: self.path.len(packet.chain) }, lag))
+        Some((Walk { packet, way: Way::Back, position }, lag))
     }
 
     /// A packet reaches our kernel.
     fn deliver(&mut self, packet: &Packet) {
         self.counters.answers += 1;
+        match &packet.flow {
+            Flow::Connect(connect) => self.complete(packet, *connect),
+            Flow::Datagram(payload) => self.deliver_datagram(packet, payload),
+        }
+    }
+
+    fn complete(&mut self, packet: &Packet, Connect { attempt, probe, sent }: Connect) {
         let Some(outcome) = packet.outcome() else { return };
-        if self.attempts.get_mut(packet.attempt).is_some() {
-            let from_host = match packet.content {
-                Content::Icmp(icmp) => icmp.from == Some(packet.to.address),
-                Content::Syn | Content::SynAck | Content::Reset => true,
-            };
-            if let Some(host) = packet.host {
-                self.lives[host as usize].heard |= from_host;
-            }
-            self.end(packet.attempt, outcome);
+        if self.attempts.get_mut(attempt).is_some() {
+            self.hear(packet);
+            self.end(attempt, outcome);
         } else if packet.copy {
             self.counters.duplicates += 1;
-            self.done.push(Completion { probe: packet.probe, sent: packet.sent, at: self.clock, outcome });
+            self.done.push(Event::Connect(Completion { probe, sent, at: self.clock, outcome }));
         } else {
             self.counters.answers_late += 1;
         }
     }
 
+    /// Somebody waits for this packet: its host, if it is its own, was heard.
+    fn hear(&mut self, packet: &Packet) {
+        if let Some(host) = packet.host {
+            self.lives[host as usize].heard |= packet.is_the_hosts_own();
+        }
+    }
+
     fn end(&mut self, key: Key, outcome: Outcome) {
         if let Some(attempt) = self.attempts.remove(key) {
-            self.machine.release(attempt.local.port());
-            self.done.push(Completion { probe: attempt.probe, sent: attempt.sent, at: self.clock, outcome });
+            self.machine.tcp_ports.release(attempt.local.port());
+            let Attempt { probe, sent, .. } = attempt;
+            self.done.push(Event::Connect(Completion { probe, sent, at: self.clock, outcome }));
         }
     }
 
     fn send_syn(&mut self, key: Key, attempt: Attempt) {
         self.counters.syns += 1;
         let Attempt { probe, to, sent, host, chain, local, .. } = attempt;
-        let packet =
-            Packet { attempt: key, probe, to, sent, host, chain, local, content: Content::Syn, copy: false };
+        let flow = Flow::Connect(Connect { attempt: key, probe, sent });
+        let packet = Packet { flow, to, host, chain, local, content: Content::Syn, copy: false };
         self.walk(Walk { packet, way: Way::Out, position: 0 });
     }
 
@@ -321,26 +379,38 @@ impl SimSockets {
 
     fn syn_ack_again(&mut self, packet: Packet, n: u8) {
         // Once the attempt is over, our kernel's RST or ACK has told the host.
-        let alive = self.attempts.get_mut(packet.attempt).is_some();
+        let Flow::Connect(connect) = packet.flow else { return };
+        let alive = self.attempts.get_mut(connect.attempt).is_some();
         let dead = |host: u32| self.lives[host as usize].is_dead(self.world.group(host));
         if !alive || packet.host.is_none_or(dead) {
             return;
         }
         self.counters.syn_acks_again += 1;
         if let Some(after) = SYN_ACK_AGAIN.get(usize::from(n) + 1) {
-            self.agenda.put(self.clock + *after, Step::SynAckAgain(packet, n + 1));
+            self.agenda.put(self.clock + *after, Step::SynAckAgain(packet.clone(), n + 1));
         }
-        self.walk(Walk { packet, way: Way::Back, position: self.path.len(packet.chain) });
+        let position = self.path.len(packet.chain);
+        self.walk(Walk { packet, way: Way::Back, position });
     }
 
-    fn forge(&mut self, packet: &Packet, lag: Duration) {
+    fn forge(&mut self, packet: &Packet, forgery: Forgery, lag: Duration) {
+        let step = match (&packet.flow, forgery) {
+            (Flow::Connect(connect), _) => self.forge_completion(packet, *connect),
+            (Flow::Datagram(payload), Forgery::Datagram(kind)) => {
+                Step::Arrive(packet.local.port(), self.forge_datagram(packet, payload, kind))
+            }
+            (Flow::Datagram(_), Forgery::Completion) => return,
+        };
+        self.agenda.put(self.clock + lag, step);
+    }
+
+    fn forge_completion(&mut self, packet: &Packet, Connect { probe, sent, .. }: Connect) -> Step {
         self.counters.forged += 1;
         // Any bit but none: the tag is wrong for certain.
         let flip = u32::try_from(self.random.next() >> 32).unwrap_or(1).max(1);
-        let probe = ProbeId { slot: packet.probe.slot, tag: packet.probe.tag ^ flip };
+        let probe = ProbeId { slot: probe.slot, tag: probe.tag ^ flip };
         let outcome = Outcome::Connected { local: packet.local };
-        let event = Completion { probe, sent: packet.sent, at: self.clock, outcome };
-        self.agenda.put(self.clock + lag, Step::Stray(event));
+        Step::Stray(Completion { probe, sent, at: self.clock, outcome })
     }
 
     /// The process is woken late now and then; the world does not wait for it.

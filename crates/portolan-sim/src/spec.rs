@@ -20,7 +20,12 @@ pub struct WorldSpec {
     /// One sentence: what this world puts to the test.
     pub about: String,
     pub(crate) targets: Vec<TargetSpec>,
+    /// The TCP ports to scan …
+    #[serde(default)]
     pub(crate) ports: Ports,
+    /// … and the UDP ports.
+    #[serde(default)]
+    pub(crate) udp_ports: Ports,
     /// The nodes between us and every host, from us outwards.
     #[serde(default)]
     pub(crate) path: Vec<NodeSpec>,
@@ -84,7 +89,14 @@ impl WorldSpec {
                 return Err(WorldError::invalid(format!("the targets {range:?} stand there twice")));
             }
         }
+        if self.ports.0.is_empty() && self.udp_ports.0.is_empty() {
+            return Err(WorldError::invalid("a world has at least one of `ports` and `udp_ports`"));
+        }
         self.machine.check()?;
+        let nodes = self.path.iter().chain(self.hosts.iter().flat_map(|host| &host.path));
+        if !self.udp_ports.0.is_empty() && nodes.clone().any(NodeSpec::resets_datagrams) {
+            return Err(WorldError::invalid("no box refuses a datagram with a reset"));
+        }
         for (index, host) in self.hosts.iter().enumerate() {
             host.check()?;
             if self.hosts[..index].iter().any(|other| other.addresses.overlaps(&host.addresses)) {

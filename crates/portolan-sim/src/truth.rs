@@ -1,6 +1,6 @@
 use std::fmt;
 
-use portolan_model::{Address, Claim, PortState, Reason};
+use portolan_model::{Address, Claim, PortState, Reason, Transport};
 
 /// What was told of an endpoint.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,8 +39,19 @@ pub enum Judgement {
 }
 
 impl Told {
-    /// Silence.
+    /// Silence of a TCP port.
     pub const SILENCE: Told = Told::new(PortState::Filtered, Reason::NoResponse);
+
+    /// Silence of a UDP port, which somebody who is there and does not answer explains as well.
+    pub const UDP_SILENCE: Told = Told::new(PortState::OpenFiltered, Reason::NoResponse);
+
+    /// Silence of a port of this transport.
+    pub const fn silence(transport: Transport) -> Told {
+        match transport {
+            Transport::Tcp => Told::SILENCE,
+            Transport::Udp | Transport::Sctp => Told::UDP_SILENCE,
+        }
+    }
 
     /// A telling of the target's own.
     pub const fn new(state: PortState, reason: Reason) -> Self {
@@ -75,6 +86,11 @@ impl Truth {
     /// Whether a careful observer finds it open.
     pub fn is_open(&self) -> bool {
         self.right.first().is_some_and(|told| told.state == PortState::Open)
+    }
+
+    /// Whether it is right to tell of its silence.
+    pub fn is_silent(&self, transport: Transport) -> bool {
+        self.right.contains(&Told::silence(transport))
     }
 
     /// What `told` is worth.

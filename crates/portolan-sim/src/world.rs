@@ -1,13 +1,15 @@
 use std::collections::HashMap;
 
-use portolan_model::{Address, AddressRange, Endpoint, PortSet, PortState, Reason};
+use portolan_model::{Address, AddressRange, Endpoint, PortSet, PortState, Reason, Transport};
 
-use crate::host::{Answer, HostSpec, Presence};
+use crate::host::{Answer, Does, HostSpec, Presence};
 use crate::node::{Effect, NodeSpec};
 use crate::reject::Reject;
+use crate::rules::Chosen;
 use crate::sockets::SimSockets;
 use crate::spec::WorldSpec;
 use crate::truth::{Judgement, Told, Truth};
+use crate::udp::UdpAnswer;
 
 /// A world: the truth about every endpoint, as a pure function of a seed.
 #[derive(Clone, Debug)]
@@ -31,7 +33,8 @@ pub struct Target {
 #[derive(Clone, Debug)]
 struct Host {
     group: u16,
-    chosen: Box<[(u16, u8)]>,
+    tcp: Chosen,
+    udp: Chosen,
 }
 
 impl World {
@@ -39,11 +42,12 @@ impl World {
         let mut world = World { spec, seed, hosts: Vec::new(), by_address: HashMap::new() };
         for (group, spec) in (0u16..).zip(&world.spec.hosts) {
             for address in spec.addresses.iter() {
-                let chosen = spec.choose(seed, address, &world.spec.ports.0);
+                let tcp = spec.tcp().choose(seed, address, &world.spec.ports.0);
+                let udp = spec.udp().choose(seed, address, &world.spec.udp_ports.0);
                 // The number of hosts was bounded when the world was read.
                 let number = u32::try_from(world.hosts.len()).unwrap_or(u32::MAX);
                 world.by_address.insert(address, number);
-                world.hosts.push(Host { group, chosen });
+                world.hosts.push(Host { group, tcp, udp });
             }
         }
         world
@@ -64,15 +68,25 @@ impl World {
         self.spec.targets.iter().map(|target| Target { range: target.addresses.0, named: target.named })
     }
 
-    /// Which ports of each target.
+    /// Which TCP ports of each target; none in a world of UDP.
     pub fn ports(&self) -> &PortSet {
         &self.spec.ports.0
     }
 
-    /// Everything that is to be scanned.
+    /// Which UDP ports of each target; none in a world of TCP.
+    pub fn udp_ports(&self) -> &PortSet {
+        &self.spec.udp_ports.0
+    }
+
+    /// Everything that is to be scanned, of both transports.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
         let addresses = self.spec.targets.iter().flat_map(|target| target.addresses.iter());
-        addresses.flat_map(|address| self.ports().iter().map(move |port| Endpoint::tcp(address, port)))
+        addresses.flat_map(|address| {
+            let ports = [(Transport::Tcp, self.ports()), (Transport::Udp, self.udp_ports())];
+            ports.into_iter().flat_map(move |(transport, ports)| {
+                ports.iter().map(move |port| Endpoint { address, transport, port })
+            })
+        })
     }
 
     /// Everything of that which a careful scan finds open.
@@ -101,8 +115,12 @@ impl World {
             Way::Stopped => {}
             Way::Free { icmp_limited } => match (host, spec) {
                 (Some(host), Some(spec)) => self.host_truth(endpoint, (host, spec), icmp_limited, &mut truth),
-                _ => truth.right.push(Told::SILENCE),
+                _ => truth.right.push(Told::silence(endpoint.transport)),
             },
+        }
+        if endpoint.transport == Transport::Udp && !truth.is_silent(Transport::Udp) {
+            // Nothing vouches for silence over UDP yet: it says no more than that nothing was heard.
+            truth.passing.push(Told::UDP_SILENCE);
         }
         truth
     }
@@ -128,8 +146,12 @@ impl World {
     }
 
     /// What a port of a host does.
-    pub(crate) fn answer(&self, host: u32, to: Endpoint) -> Answer {
-        self.group(host).answer(self.seed, to, &self.hosts[host as usize].chosen)
+    pub(crate) fn answer(&self, host: u32, to: Endpoint) -> Does {
+        let (spec, host) = (self.group(host), &self.hosts[host as usize]);
+        match to.transport {
+            Transport::Tcp => Does::Tcp(spec.tcp().answer(self.seed, to, &host.tcp)),
+            Transport::Udp | Transport::Sctp => Does::Udp(spec.udp().answer(self.seed, to, &host.udp)),
+        }
     }
 
     fn local_fault(&self, endpoint: Endpoint, presence: Presence) -> Option<Reason> {
@@ -153,32 +175,51 @@ impl World {
         icmp_limited: bool,
         truth: &mut Truth,
     ) {
-        const OPEN: Told = Told::new(PortState::Open, Reason::SynAck);
-        const CLOSED: Told = Told::new(PortState::Closed, Reason::ConnRefused);
         match spec.presence {
             Presence::Present => {}
             Presence::Unreachable { by, .. } => {
                 return refused(Reject::HostUnreach, (to, by.0), icmp_limited, truth);
             }
             Presence::Silent | Presence::Absent | Presence::NoNeighbour => {
-                return truth.right.push(Told::SILENCE);
+                return truth.right.push(Told::silence(to.transport));
             }
         }
         match self.answer(host, to) {
-            Answer::Open => truth.right.push(OPEN),
-            Answer::Busy(_) => truth.right.extend([OPEN, Told::SILENCE]),
-            Answer::Closed => truth.right.push(CLOSED),
-            Answer::Drop => truth.right.push(Told::SILENCE),
-            Answer::Split => truth.right.extend([OPEN, CLOSED]),
-            Answer::Reject { with, by, .. } => {
-                let by = by.map_or(to.address, |by| by.0);
-                refused(with, (to, by), icmp_limited, truth);
-            }
-        }
-        if spec.turns_open_after.is_some() {
-            truth.right.push(OPEN);
+            Does::Tcp(answer) => tcp_truth(to, (answer, spec), icmp_limited, truth),
+            Does::Udp(answer) => udp_truth(to, answer, icmp_limited, truth),
         }
         truth.may_fall_silent |= spec.dies_after.is_some() || spec.ban.is_some();
+    }
+}
+
+fn tcp_truth(to: Endpoint, (answer, spec): (Answer, &HostSpec), icmp_limited: bool, truth: &mut Truth) {
+    const OPEN: Told = Told::new(PortState::Open, Reason::SynAck);
+    const CLOSED: Told = Told::new(PortState::Closed, Reason::ConnRefused);
+    match answer {
+        Answer::Open => truth.right.push(OPEN),
+        Answer::Busy(_) => truth.right.extend([OPEN, Told::SILENCE]),
+        Answer::Closed => truth.right.push(CLOSED),
+        Answer::Drop => truth.right.push(Told::SILENCE),
+        Answer::Split => truth.right.extend([OPEN, CLOSED]),
+        Answer::Reject { with, by, .. } => {
+            refused(with, (to, by.map_or(to.address, |by| by.0)), icmp_limited, truth);
+        }
+    }
+    if spec.turns_open_after.is_some() {
+        truth.right.push(OPEN);
+    }
+}
+
+fn udp_truth(to: Endpoint, answer: UdpAnswer, icmp_limited: bool, truth: &mut Truth) {
+    match answer {
+        UdpAnswer::Service(_) | UdpAnswer::Echo => {
+            truth.right.push(Told::new(PortState::Open, Reason::UdpResponse));
+        }
+        UdpAnswer::Silent | UdpAnswer::Drop => truth.right.push(Told::UDP_SILENCE),
+        UdpAnswer::Closed => refused(Reject::PortUnreach, (to, to.address), icmp_limited, truth),
+        UdpAnswer::Reject { with, by, .. } => {
+            refused(with, (to, by.map_or(to.address, |by| by.0)), icmp_limited, truth);
+        }
     }
 }
 
@@ -197,11 +238,12 @@ fn on_the_way<'a>(to: Endpoint, path: impl Iterator<Item = &'a NodeSpec>, truth:
             Effect::LimitsIcmp => icmp_limited = true,
             Effect::FallsSilent => truth.may_fall_silent = true,
             Effect::Flaps(with, by) => {
-                let (state, reason) = with.verdict(to.address);
-                truth.passing.push(Told::new(state, reason).by(by));
+                let told = refusal(with, (to, by));
+                truth.passing.push(told.by(by));
             }
+            Effect::Passes(told) => truth.passing.push(told),
             Effect::Drops => {
-                truth.right.push(Told::SILENCE);
+                truth.right.push(Told::silence(to.transport));
                 return Way::Stopped;
             }
             Effect::Refuses(with, by) => {
@@ -215,12 +257,21 @@ fn on_the_way<'a>(to: Endpoint, path: impl Iterator<Item = &'a NodeSpec>, truth:
 
 /// `to` is refused by `by`.
 fn refused(with: Reject, (to, by): (Endpoint, Address), icmp_limited: bool, truth: &mut Truth) {
-    let (state, reason) = with.verdict(to.address);
-    let told = Told::new(state, reason);
+    let told = refusal(with, (to, by));
     // A reset comes in the target's name, whoever sent it.
     let is_its_own = by == to.address || with == Reject::Reset;
     truth.right.push(if is_its_own { told } else { told.by(by) });
-    if icmp_limited && with != Reject::Reset {
-        truth.right.push(Told::SILENCE);
+    // Of a UDP port that is closed, silence tells nothing.
+    if icmp_limited && told.state != PortState::Closed {
+        truth.right.push(Told::silence(to.transport));
     }
+}
+
+/// What is told of a refusal, but for whose it is.
+fn refusal(with: Reject, (to, by): (Endpoint, Address)) -> Told {
+    let (state, reason) = match to.transport {
+        Transport::Tcp => with.verdict(to.address),
+        Transport::Udp | Transport::Sctp => with.udp_verdict(to.address, by),
+    };
+    Told::new(state, reason)
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
-use portolan_model::{Endpoint, Instant, LocalFault, PortState, Reason};
+use portolan_model::{Endpoint, Instant, LocalFault, PortState, Reason, Transport};
 use portolan_sim::{Judgement, SimSockets, Told, WorldSpec, all_worlds};
 
 const HOST: &str = "192.0.2.1";
@@ -239,23 +239,34 @@ fn late_wake_ups_are_late_for_us_alone() {
 }
 
 /// Every port of a world, each once, eight at a time, whatever comes back.
-fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Completion>, portolan_sim::Counters) {
+fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Event>, portolan_sim::Counters) {
     let world = spec.build(seed);
     let endpoints: Vec<_> = world.endpoints().take(300).collect();
     let mut door = world.sockets();
     let mut events = Vec::new();
     for (slot, chunk) in (0u32..).zip(endpoints.chunks(8)) {
-        let connects = (0u32..).zip(chunk);
-        let mut outbox: Vec<_> = connects
-            .map(|(tag, to)| Request::Connect { probe: ProbeId { slot: slot * 8 + tag, tag }, to: *to })
-            .collect();
-        door.transmit(&mut outbox);
+        let asked = (0u32..).zip(chunk);
+        door.transmit(&mut asked.map(|(tag, to)| ask(ProbeId { slot: slot * 8 + tag, tag }, *to)).collect());
         door.wait_until(Some(door.now() + Duration::from_millis(3)));
         door.receive(&mut events);
     }
-    let mut events: Vec<_> = events.into_iter().filter_map(Event::completion).collect();
-    events.extend(listen(&mut door, 10));
+    let end = door.now() + Duration::from_secs(10);
+    while door.now() < end {
+        door.wait_until(Some(end));
+        door.receive(&mut events);
+    }
     (events, *door.counters())
+}
+
+/// A connect, or a datagram that some services answer, one in four from a port of its own.
+fn ask(probe: ProbeId, to: Endpoint) -> Request {
+    match to.transport {
+        Transport::Udp => {
+            let payload = [&b"Qa"[..], &probe.slot.to_be_bytes()].concat().into();
+            Request::Datagram { probe, to, payload, own_port: probe.tag.is_multiple_of(4) }
+        }
+        _ => Request::Connect { probe, to },
+    }
 }
 
 #[test]

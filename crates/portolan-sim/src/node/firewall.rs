@@ -1,8 +1,8 @@
-use portolan_model::Endpoint;
+use portolan_model::{Endpoint, Transport};
 use serde::Deserialize;
 
-use super::{Describe, Effect, Node, Pass, Passing, Ways, refusal};
-use crate::packet::{Packet, Way};
+use super::{Describe, Effect, Node, Pass, Passing, Refusing, Ways, refuse};
+use crate::packet::{Packet, Quote, Way};
 use crate::reject::Reject;
 use crate::text::{Ip, Ports};
 
@@ -15,12 +15,22 @@ pub(crate) struct Firewall {
     /// Which of these are let through.
     #[serde(default)]
     except: Ports,
+    /// Of which transport; of both if nothing is said.
+    transport: Option<Minds>,
     /// How it refuses; it drops if nothing is said.
     reject: Option<Refusal>,
     /// Packets to those ports (`out`), from them (`back`), or both. The answer to a packet from them goes
     /// to the host, so that for us it is dropped.
     #[serde(default = "out")]
     way: Ways,
+}
+
+/// A transport as a world's file writes it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Minds {
+    Tcp,
+    Udp,
 }
 
 /// How a box refuses.
@@ -33,11 +43,24 @@ struct Refusal {
     /// The TTL or hop limit it arrives with.
     #[serde(default = "near")]
     ttl: u8,
+    /// What it quotes of a datagram.
+    #[serde(default)]
+    quote: Quote,
 }
 
 impl Firewall {
-    fn stops(&self, port: u16) -> bool {
-        self.ports.as_ref().is_none_or(|ports| ports.0.contains(port)) && !self.except.0.contains(port)
+    fn stops(&self, to: Endpoint) -> bool {
+        self.minds(to.transport)
+            && self.ports.as_ref().is_none_or(|ports| ports.0.contains(to.port))
+            && !self.except.0.contains(to.port)
+    }
+
+    fn minds(&self, transport: Transport) -> bool {
+        match self.transport {
+            None => true,
+            Some(Minds::Tcp) => transport == Transport::Tcp,
+            Some(Minds::Udp) => transport == Transport::Udp,
+        }
     }
 }
 
@@ -52,20 +75,23 @@ impl Describe for Firewall {
 
     fn effect(&self, to: Endpoint) -> Effect {
         match self.reject {
-            _ if !self.stops(to.port) => Effect::None,
+            _ if !self.stops(to) => Effect::None,
             Some(refusal) if self.way.minds(Way::Out) => Effect::Refuses(refusal.with, refusal.by.0),
             _ => Effect::Drops,
         }
+    }
+
+    fn resets_datagrams(&self) -> bool {
+        self.minds(Transport::Udp) && self.reject.is_some_and(|refusal| refusal.with == Reject::Reset)
     }
 }
 
 impl Node for Firewall {
     fn pass(&mut self, packet: &Packet, way: Way, passing: &mut Passing<'_>) -> Pass {
         match self.reject {
-            _ if !self.stops(packet.to.port) => Pass::On,
-            Some(Refusal { with, by, ttl }) if way == Way::Out => {
-                passing.counters.rejected += 1;
-                Pass::Answered(refusal(with, packet.to, by.0, ttl))
+            _ if !self.stops(packet.to) => Pass::On,
+            Some(Refusal { with, by, ttl, quote }) if way == Way::Out => {
+                refuse(packet, Refusing { with, by: by.0, ttl, quote }, passing.counters)
             }
             _ => {
                 passing.counters.firewall_dropped += 1;

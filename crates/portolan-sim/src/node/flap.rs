@@ -2,8 +2,8 @@ use portolan_model::Endpoint;
 use serde::Deserialize;
 
 use super::spells::Spells;
-use super::{Describe, Effect, Node, Pass, Passing, Ways, refusal};
-use crate::packet::{Packet, Way};
+use super::{Describe, Effect, Node, Pass, Passing, Refusing, Ways, refuse};
+use crate::packet::{Packet, Quote, Way};
 use crate::reject::Reject;
 use crate::text::{Ip, Millis};
 
@@ -17,6 +17,9 @@ pub(crate) struct Flap {
     good_ms: Millis,
     with: Reject,
     by: Ip,
+    /// What it quotes of a datagram.
+    #[serde(default)]
+    quote: Quote,
 }
 
 impl Describe for Flap {
@@ -31,6 +34,10 @@ impl Describe for Flap {
     fn effect(&self, _to: Endpoint) -> Effect {
         Effect::Flaps(self.with, self.by.0)
     }
+
+    fn resets_datagrams(&self) -> bool {
+        self.with == Reject::Reset
+    }
 }
 
 #[derive(Debug)]
@@ -44,8 +51,8 @@ impl Node for Router {
         if !self.spells.is_bad(passing.now, passing.random) {
             return Pass::On;
         }
-        passing.counters.rejected += 1;
-        Pass::Answered(refusal(self.spec.with, packet.to, self.spec.by.0, TTL))
+        let Flap { with, by, quote, .. } = self.spec;
+        refuse(packet, Refusing { with, by: by.0, ttl: TTL, quote }, passing.counters)
     }
 
     fn needs_order(&self) -> bool {

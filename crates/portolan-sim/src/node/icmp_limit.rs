@@ -40,7 +40,7 @@ struct Budgets {
 
 impl Node for Budgets {
     fn pass(&mut self, packet: &Packet, _way: Way, passing: &mut Passing<'_>) -> Pass {
-        let Content::Icmp(icmp) = packet.content else { return Pass::On };
+        let Content::Icmp(icmp, _) = packet.content else { return Pass::On };
         let sender = if self.spec.shared { None } else { icmp.from };
         if self.budgets.entry(sender).or_default().allow(self.spec.limit, passing.now) {
             return Pass::On;

@@ -24,9 +24,12 @@ use portolan_model::{Address, Endpoint, Instant};
 use serde::Deserialize;
 
 use crate::counters::Counters;
-use crate::packet::{Content, Packet, Way};
+use crate::packet::{Content, Packet, Quote, Way};
 use crate::random::Random;
 use crate::reject::Reject;
+use crate::truth::Told;
+
+pub(crate) use forger::{Forgery, Kind as ForgedKind};
 
 /// The kinds of node that a world's file may name.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -69,6 +72,11 @@ pub(crate) trait Describe {
     fn effect(&self, _to: Endpoint) -> Effect {
         Effect::None
     }
+
+    /// Whether it would refuse a datagram with a reset, which nobody can.
+    fn resets_datagrams(&self) -> bool {
+        false
+    }
 }
 
 /// A node at work. Two fields of `passing` are only valid for nodes that say they need order: see there.
@@ -92,7 +100,7 @@ pub(crate) struct Passing<'a> {
 }
 
 /// What becomes of the packet.
-#[derive(Copy, Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Pass {
     /// It goes on.
     On,
@@ -104,8 +112,8 @@ pub(crate) enum Pass {
     Lost,
     /// It is gone, and this goes back to whence it came.
     Answered(Content),
-    /// It goes on, and so much later somebody completes the attempt in the host's name, under a wrong tag.
-    Forged(Duration),
+    /// It goes on, and so much later something comes that nobody earned.
+    Forged(Forgery, Duration),
 }
 
 /// What a node does to the truth.
@@ -119,6 +127,8 @@ pub(crate) enum Effect {
     Refuses(Reject, Address),
     /// For a time this answer, from this address.
     Flaps(Reject, Address),
+    /// This may be told, and nobody could know better.
+    Passes(Told),
     /// ICMP errors from behind it may be withheld.
     LimitsIcmp,
     /// For a time, or from some time on, silence.
@@ -146,6 +156,13 @@ impl NodeSpec {
     }
 }
 
+impl NodeSpec {
+    /// Whether it would refuse a datagram with a reset, which nobody can.
+    pub(crate) fn resets_datagrams(&self) -> bool {
+        self.describe().resets_datagrams()
+    }
+}
+
 impl Ways {
     pub(crate) const fn minds(self, way: Way) -> bool {
         matches!((self, way), (Ways::Both, _) | (Ways::Out, Way::Out) | (Ways::Back, Way::Back))
@@ -161,9 +178,21 @@ fn lose(way: Way, counters: &mut Counters) -> Pass {
     Pass::Lost
 }
 
-/// The answer of a box that refuses a packet to `to`.
-fn refusal(with: Reject, to: Endpoint, by: Address, ttl: u8) -> Content {
-    with.icmp(to.address, by, ttl).map_or(Content::Reset, Content::Icmp)
+/// How a box refuses.
+#[derive(Copy, Clone, PartialEq, Debug)]
+struct Refusing {
+    with: Reject,
+    by: Address,
+    ttl: u8,
+    quote: Quote,
+}
+
+/// It refuses a packet.
+fn refuse(packet: &Packet, how: Refusing, counters: &mut Counters) -> Pass {
+    counters.rejected += 1;
+    let icmp = how.with.icmp(packet.to.address, how.by, how.ttl);
+    counters.icmp_sent += u64::from(icmp.is_some() && packet.is_datagram());
+    Pass::Answered(icmp.map_or(Content::Reset, |icmp| Content::Icmp(icmp, how.quote)))
 }
 
 #[cfg(test)]

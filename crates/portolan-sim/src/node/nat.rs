@@ -7,16 +7,17 @@ use super::{Describe, Node, Pass, Passing, Ways};
 use crate::packet::{Content, Packet, Way};
 use crate::text::Millis;
 
-/// An address translator, or a firewall that keeps state: an entry for each connection, and no more than
+/// An address translator, or a firewall that keeps state: an entry for each connection, or each pair of ends that
+/// exchange datagrams, and no more than
 /// its table holds.
 #[derive(Copy, Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nat {
     /// How many entries.
     entries: usize,
-    /// How long an unanswered one lives after its last SYN.
+    /// How long an unanswered one lives after its last SYN, or one of datagrams after the last of them.
     timeout_ms: Millis,
-    /// How long an answered one lives on: both ends close it at once.
+    /// How long an answered connection lives on: both ends close it at once.
     closed_ms: Millis,
 }
 
@@ -56,6 +57,14 @@ impl Node for Table {
                     *until = now + self.spec.closed_ms.0;
                 }
             }
+            Way::Back if packet.is_datagram() => match self.until.get_mut(&name) {
+                Some(until) if *until > now => *until = now + self.spec.timeout_ms.0,
+                // Nobody inside is known by that name any more.
+                _ => {
+                    passing.counters.nat_dropped += 1;
+                    return Pass::Lost;
+                }
+            },
             Way::Back => {}
         }
         Pass::On

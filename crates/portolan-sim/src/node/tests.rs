@@ -4,10 +4,10 @@ use std::time::Duration;
 use portolan_model::sockets::ProbeId;
 use portolan_model::{Endpoint, Icmp, Instant};
 
-use super::{NodeSpec, Pass, Passing};
+use super::{Forgery, NodeSpec, Pass, Passing};
 use crate::attempts::{Attempt, Attempts};
 use crate::counters::Counters;
-use crate::packet::{Content, Packet, Way};
+use crate::packet::{Connect, Content, Flow, Packet, Quote, Way};
 use crate::random::Random;
 
 /// One node, and packets shown to it.
@@ -41,7 +41,8 @@ fn packet(port: u16, content: Content) -> Packet {
     let (probe, sent) = (ProbeId { slot: 1, tag: 2 }, Instant::ZERO);
     let attempt = Attempt { probe, to, sent, host: None, chain: 0, local, again: 0, accepted: false };
     let attempt = Attempts::default().add(attempt);
-    Packet { attempt, probe, sent, to, host: None, chain: 0, local, content, copy: false }
+    let flow = Flow::Connect(Connect { attempt, probe, sent });
+    Packet { flow, to, host: None, chain: 0, local, content, copy: false }
 }
 
 fn syn(port: u16) -> Packet {
@@ -52,7 +53,7 @@ fn icmp(by: u8) -> Packet {
     let to = Ipv4Addr::new(192, 0, 2, 1).into();
     let from = Ipv4Addr::new(198, 51, 100, by).into();
     let icmp: Icmp = crate::Reject::PortUnreach.icmp(to, from, 60).unwrap();
-    packet(80, Content::Icmp(icmp))
+    packet(80, Content::Icmp(icmp, Quote::Full))
 }
 
 fn is_lost(pass: Pass) -> bool {
@@ -144,7 +145,7 @@ fn firewalls_drop_refuse_and_let_through() {
     let reject = "reject = { with = 'admin-prohibited', by = '198.51.100.1' }";
     let mut refuses = Bench::new(&format!("node = 'firewall'\nway = 'both'\n{reject}"));
     match refuses.pass(0, Way::Out, &syn(80)) {
-        Pass::Answered(Content::Icmp(icmp)) => {
+        Pass::Answered(Content::Icmp(icmp, _)) => {
             assert_eq!((icmp.icmp_type, icmp.code), (3, 13));
             assert_eq!(icmp.from, Some(Ipv4Addr::new(198, 51, 100, 1).into()));
         }
@@ -188,7 +189,7 @@ fn a_translator_forgets_in_its_own_time() {
 #[test]
 fn a_forger_strikes_at_syns() {
     let mut bench = Bench::new("node = 'forger'\nprobability = 1.0\nms = 10");
-    assert!(matches!(bench.pass(0, Way::Out, &syn(80)), Pass::Forged(_)));
+    assert!(matches!(bench.pass(0, Way::Out, &syn(80)), Pass::Forged(Forgery::Completion, _)));
 }
 
 #[test]
