@@ -1,9 +1,13 @@
 //! What every door of the kind [`Sockets`] must hold, real or simulated.
 
+mod datagrams;
+
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Endpoint, Instant};
+
+pub use datagrams::datagrams_conform;
 
 /// Checks the contract of [`Sockets`] on doors that `make` opens, one a check. `open` accepts connections,
 /// `closed` refuses them, both within a second or two. A broken clause panics with its name, as a test does.

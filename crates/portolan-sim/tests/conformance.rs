@@ -1,7 +1,7 @@
 //! The simulated door holds the contract that it helps to check.
 
-use portolan_model::{Endpoint, PortState};
-use portolan_sim::conformance::sockets_conform;
+use portolan_model::{Address, Endpoint, PortState, Transport};
+use portolan_sim::conformance::{datagrams_conform, sockets_conform};
 use portolan_sim::{WorldSpec, all_worlds};
 
 #[test]
@@ -34,5 +34,28 @@ fn it_conforms_in_worlds_without_forgers_and_copies() {
                 .unwrap()
         };
         sockets_conform(|| spec.build(5).sockets(), state(PortState::Open), state(PortState::Closed));
+    }
+}
+
+#[test]
+fn it_conforms_with_datagrams() {
+    for (host, path) in [
+        ("192.0.2.1", "{ node = 'delay', ms = 10 }, { node = 'jitter', ms = 5 }"),
+        ("2001:db8::1", "{ node = 'delay', ms = 80 }"),
+        ("127.0.0.1", ""),
+    ] {
+        for machine in ["", "datagrams = 1", "pending_errors = true"] {
+            let spec = WorldSpec::parse(&format!(
+                "about = 'a host that answers'\nudp_ports = '1-10'\ntargets = [{{ addresses = '{host}' }}]
+                 path = [{path}]\n[[hosts]]\naddresses = '{host}'\nown = {own}\n[hosts.udp]
+                 rules = [{{ answer = 'echo', ports = '2' }}, {{ answer = 'silent', ports = '3' }}]
+                 [machine]\n{machine}",
+                own = host == "127.0.0.1",
+            ));
+            let spec = spec.unwrap();
+            let address = Address::new(host.parse().unwrap());
+            let to = |port| Endpoint { address, transport: Transport::Udp, port };
+            datagrams_conform(|| spec.build(3).sockets(), to(2), to(1), to(3));
+        }
     }
 }
