@@ -1,10 +1,13 @@
 //! One scan of one world.
 
+mod probes;
+
 use portolan_model::Finish;
 use portolan_model::sockets::Sockets;
 use portolan_scan::{Engine, Guards, Plan, PlanSpec, Settled, drive};
 use portolan_sim::{Score, Tally, World};
 use portolan_target::{AddressSet, Ports};
+use probes::PROBES;
 
 /// What came of it.
 pub(crate) struct Voyage {
@@ -53,6 +56,8 @@ pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
 pub(crate) fn plan(world: &World, seed: u64) -> Plan {
     let named = world.targets().filter(|target| target.named).map(|target| target.range).collect();
     let hosts: AddressSet = world.targets().map(|target| target.range).collect();
-    let products = vec![(hosts, Ports::tcp(world.ports().clone()))];
-    Plan::new(PlanSpec { products, named, seed, ..PlanSpec::default() }).expect("every world can be planned")
+    let products = vec![(hosts, Ports { tcp: world.ports().clone(), udp: world.udp_ports().clone() })];
+    let secret = (seed, !seed);
+    Plan::new(PlanSpec { products, named, seed, probes: PROBES, secret, ..PlanSpec::default() })
+        .expect("every world can be planned")
 }
