@@ -37,6 +37,8 @@ pub(super) struct Pending {
     pub(super) self_connects: u8,
     /// The attempt that is on its way.
     pub(super) probe: Option<ProbeId>,
+    /// When each datagram left, in the order of the attempts' numbers.
+    pub(super) sent: Vec<Instant>,
 }
 
 /// The ports of one host over one transport: which were never asked, which wait, which are settled. How they are
@@ -153,6 +155,7 @@ impl Ports {
             faults: 0,
             self_connects: 0,
             probe: None,
+            sent: Vec::new(),
         })
     }
 

@@ -7,6 +7,7 @@ use portolan_model::{
 
 use super::UdpHost;
 use crate::core::{Core, gap, judged};
+use crate::per_host::ports::Pending;
 use crate::technique::udp::Recognised;
 use crate::technique::{self, Judgement};
 
@@ -171,12 +172,8 @@ impl UdpHost {
 
     /// When an attempt left, where that is still known.
     fn sent_at(&self, port: u32, number: Option<u8>) -> Option<Instant> {
-        let (pending, number) = (self.ports.pending.get(&port)?, number?);
-        match number {
-            _ if number == pending.number => Some(pending.last),
-            1 => Some(pending.first),
-            _ => None,
-        }
+        let place = usize::from(number?).checked_sub(1)?;
+        self.ports.pending.get(&port)?.sent.get(place).copied()
     }
 
     fn verdict(
@@ -187,10 +184,14 @@ impl UdpHost {
         (at, fact): (Instant, Fact),
     ) -> Verdict {
         let endpoint = self.ports.endpoint(port);
-        let sent = self.sent_at(port, Some(number));
-        let evidence = Evidence::new(sent.unwrap_or(at), sent_fact(core, endpoint, number)).and(at, fact);
+        let pending = self.ports.pending.get(&port);
+        let evidence = pending.and_then(|pending| all_sent(core, endpoint, pending));
+        let evidence = match evidence {
+            Some(evidence) => evidence.and(at, fact),
+            None => Evidence::new(at, fact),
+        };
         let verdict = judged(endpoint, claim, self.ports.tries(port), evidence);
-        match sent {
+        match self.sent_at(port, Some(number)) {
             Some(sent) => verdict.with_rtt(at.since(sent)),
             None => verdict,
         }
@@ -200,9 +201,12 @@ impl UdpHost {
 /// No port is asked more often.
 const MOST_ATTEMPTS: u8 = 12;
 
-/// That an attempt was sent, and what.
-pub(super) fn sent_fact(core: &Core, endpoint: Endpoint, number: u8) -> Fact {
-    let probe = core.udp.probe(endpoint.port, number);
-    let bytes = core.udp.payload(endpoint, number).len();
-    Fact::Sent { attempt: number, probe: probe.name, bytes: u16::try_from(bytes).unwrap_or(u16::MAX) }
+/// Everything that left for a port; `None` if nothing did.
+pub(super) fn all_sent(core: &Core, endpoint: Endpoint, pending: &Pending) -> Option<Evidence> {
+    let mut facts = pending.sent.iter().zip(1u8..).map(|(at, number)| {
+        let bytes = u16::try_from(core.udp.payload(endpoint, number).len()).unwrap_or(u16::MAX);
+        (*at, Fact::Sent { attempt: number, probe: core.udp.probe(endpoint.port, number).name, bytes })
+    });
+    let (at, fact) = facts.next()?;
+    Some(facts.fold(Evidence::new(at, fact), |evidence, (at, fact)| evidence.and(at, fact)))
 }

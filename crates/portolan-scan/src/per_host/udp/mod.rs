@@ -107,9 +107,9 @@ impl UdpHost {
     pub(super) fn sent(&mut self, core: &Core, attempt: &Attempt, at: Instant, local: u16) {
         let port = self.ports.pending(attempt);
         port.last = at;
-        if attempt.number == 1 {
-            port.first = at;
-        }
+        // An attempt that never left gives its number to the next.
+        port.sent.truncate(usize::from(attempt.number).saturating_sub(1));
+        port.sent.push(at);
         if core.udp.probe(attempt.endpoint.port, attempt.number).elsewhere {
             self.exchanges.push((local, attempt.port));
         }

@@ -1,7 +1,7 @@
 use portolan_model::{Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict};
 
 use super::UdpHost;
-use super::answers::sent_fact;
+use super::answers::all_sent;
 use crate::core::{Core, interrupted, judged, local_verdict};
 use crate::per_host::ports::Pending;
 use crate::technique::{Vouch, udp};
@@ -74,13 +74,13 @@ impl UdpHost {
             Vouch::Never if self.elsewhere => Vouch::Elsewhere,
             vouch => vouch,
         };
-        let mut evidence = Evidence::new(pending.first, sent_fact(core, endpoint, 1));
-        if pending.number > 1 {
-            evidence = evidence.and(pending.last, sent_fact(core, endpoint, pending.number));
-        }
         let until = pending.last + pending.waited;
-        let over = until.since(pending.first);
-        evidence = evidence.and(until, Fact::Silence { attempts: pending.tries, over });
+        let over = until.since(pending.sent.first().copied().unwrap_or(pending.first));
+        let silence = Fact::Silence { attempts: pending.tries, over };
+        let mut evidence = match all_sent(core, endpoint, pending) {
+            Some(evidence) => evidence.and(until, silence),
+            None => Evidence::new(until, silence),
+        };
         if let Some((port, at)) = self.emitter.witness().filter(|_| vouch == Vouch::Later) {
             evidence = evidence.and(at, Fact::Witness { port });
         }
