@@ -17,10 +17,12 @@ const WORLD: &str = r#"
 about = "A /24 of which the lower half are hosts."
 targets = [{ addresses = "10.0.0.0-10.0.0.255" }]
 ports = "80,443"
+udp_ports = "80,443"
 [[hosts]]
 addresses = "10.0.0.0-10.0.0.127"
 rest = "closed"
 rules = [{ answer = "open", share = 0.5 }]
+udp = { rest = "closed", rules = [{ answer = "silent", share = 0.5 }] }
 "#;
 
 /// A door that remembers whom it was asked to connect to, and when.
@@ -89,19 +91,38 @@ fn hosts(first: u8, last: u8) -> AddressSet {
     AddressSet::from(AddressRange { first: address(first), last: address(last) })
 }
 
-fn spec(ports: usize) -> PlanSpec {
-    let ports: PortSet = [80u16, 443].into_iter().chain(1000..2000).take(ports).collect();
-    PlanSpec { products: vec![(hosts(0, 255), Ports::tcp(ports))], ..PlanSpec::default() }
+/// What is asked of each host.
+#[derive(Copy, Clone, Debug)]
+enum Asked {
+    FewTcp,
+    ManyTcp,
+    Udp,
+    Both,
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![Just(Asked::FewTcp), Just(Asked::ManyTcp), Just(Asked::Udp), Just(Asked::Both)]
+}
+
+fn spec(asked: Asked) -> PlanSpec {
+    let some = |n| [80u16, 443].into_iter().chain(1000..2000).take(n).collect::<PortSet>();
+    let ports = match asked {
+        Asked::FewTcp => Ports::tcp(some(2)),
+        Asked::ManyTcp => Ports::tcp(some(20)),
+        Asked::Udp => Ports { tcp: PortSet::new(), udp: some(5) },
+        Asked::Both => Ports { tcp: some(3), udp: some(3) },
+    };
+    PlanSpec { products: vec![(hosts(0, 255), ports)], ..PlanSpec::default() }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn excluded_addresses_are_never_asked(cuts in prop::collection::vec((0u8..=255, 0u8..=40), 0..6), many: bool, seed: u64) {
+    fn excluded_addresses_are_never_asked(cuts in prop::collection::vec((0u8..=255, 0u8..=40), 0..6), what in asked(), seed: u64) {
         let cut = |(first, len): (u8, u8)| hosts(first, first.saturating_add(len));
         let excluded = cuts.into_iter().map(cut).fold(AddressSet::new(), |all, one| all.union(&one));
-        let spec = PlanSpec { excluded: Exclusions::new(excluded.clone()), seed, ..spec(if many { 20 } else { 2 }) };
+        let spec = PlanSpec { excluded: Exclusions::new(excluded.clone()), seed, ..spec(what) };
         let watched = watch(spec, 500);
         let asked: AddressSet = watched.asked.iter().map(|(_, address)| *address).collect();
         prop_assert!(asked.intersection(&excluded).is_empty());
@@ -109,11 +130,10 @@ proptest! {
     }
 
     #[test]
-    fn shards_together_ask_what_the_whole_asks(count in 1u32..6, many: bool, seed: u64) {
-        let ports = if many { 20 } else { 2 };
+    fn shards_together_ask_what_the_whole_asks(count in 1u32..6, what in asked(), seed: u64) {
         let mut parts = AddressSet::new();
         for index in 1..=count {
-            let asked = watch(PlanSpec { shard: Some(Shard { index, count }), seed, ..spec(ports) }, 500).asked;
+            let asked = watch(PlanSpec { shard: Some(Shard { index, count }), seed, ..spec(what) }, 500).asked;
             let part: AddressSet = asked.into_iter().map(|(_, address)| address).collect();
             prop_assert!(parts.intersection(&part).is_empty());
             parts = parts.union(&part);
@@ -122,14 +142,14 @@ proptest! {
     }
 
     #[test]
-    fn never_more_sockets_than_the_machine_bears(sockets in 1usize..80, many: bool) {
-        let most = watch(spec(if many { 20 } else { 2 }), sockets).most_waiting;
+    fn never_more_sockets_than_the_machine_bears(sockets in 1usize..80, what in asked()) {
+        let most = watch(spec(what), sockets).most_waiting;
         prop_assert!(most <= sockets, "{most} of {sockets}");
     }
 
     #[test]
-    fn never_faster_than_asked(rate in 50u64..5000, many: bool) {
-        let asked = watch(PlanSpec { max_rate: Some(rate), ..spec(if many { 20 } else { 2 }) }, 500).asked;
+    fn never_faster_than_asked(rate in 50u64..5000, what in asked()) {
+        let asked = watch(PlanSpec { max_rate: Some(rate), ..spec(what) }, 500).asked;
         let burst = usize::try_from((rate / 100).max(1)).unwrap();
         for window in asked.windows(burst + 200) {
             let took = window[window.len() - 1].0.since(window[0].0);

@@ -63,6 +63,8 @@ pub(crate) struct PerHost {
 struct Place {
     host: Host,
     in_turn: bool,
+    /// It has nothing more to ask, unless the other transport shows that the host is there.
+    parked: bool,
     /// The place of the same host over the other transport.
     sibling: Option<u32>,
     /// What that one had to tell when it was finished first, and whether it is listed.
@@ -114,7 +116,7 @@ impl PerHost {
                 }
                 Next::Finished if self.may_yet_be_heard(id) => {
                     if let Some(place) = self.places[id as usize].as_mut() {
-                        place.in_turn = false;
+                        (place.in_turn, place.parked) = (false, true);
                     }
                 }
                 Next::Finished => {
@@ -237,7 +239,7 @@ impl PerHost {
     }
 
     fn seat(&mut self, host: Host) -> u32 {
-        let place = Some(Place { host, in_turn: true, sibling: None, half: None });
+        let place = Some(Place { host, in_turn: true, parked: false, sibling: None, half: None });
         self.active += 1;
         let id = match self.places.iter().position(Option::is_none) {
             Some(free) => {
@@ -259,7 +261,8 @@ impl PerHost {
     fn may_yet_be_heard(&self, id: u32) -> bool {
         let Some(place) = self.places[id as usize].as_ref() else { return false };
         let sibling = place.sibling.and_then(|sibling| self.places[sibling as usize].as_ref());
-        sibling.is_some_and(|sibling| !sibling.host.is_listed()) && !place.host.is_listed()
+        // If the sibling waits for us in its turn, nobody will hear anything any more.
+        sibling.is_some_and(|sibling| !sibling.parked && !sibling.host.is_listed()) && !place.host.is_listed()
     }
 
     fn remove(&mut self, core: &mut Core, id: u32, now: Instant) {
@@ -339,7 +342,7 @@ impl PerHost {
         if let Some(place) = self.places.get_mut(id as usize).and_then(Option::as_mut)
             && !place.in_turn
         {
-            place.in_turn = true;
+            (place.in_turn, place.parked) = (true, false);
             self.turn.push_back(id);
         }
     }
