@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Bytes from outside: a name from a list, an argument, later a banner.
+/// Bytes from outside: a name from a list, an argument, what a service says of itself.
 ///
 /// It has no `Display`, so that nothing can print it by accident: a renderer asks for a form. The one
 /// form of this version is safe for terminals and line formats and loses nothing (see [`Untrusted::escaped`]).

@@ -57,8 +57,10 @@ pub enum FactRecord {
     },
     /// A datagram came back.
     Datagram {
-        /// From where: address and port.
+        /// From which address.
         from: String,
+        /// From which port.
+        port: u16,
         /// Its length.
         bytes: u16,
         /// Whether it is an answer to what was asked.
@@ -115,9 +117,12 @@ impl FactRecord {
             Fact::Sent { attempt, probe, bytes } => {
                 FactRecord::Sent { attempt: *attempt, probe, bytes: *bytes }
             }
-            Fact::Datagram { from, bytes, likeness } => {
-                FactRecord::Datagram { from: from.host_port(), bytes: *bytes, likeness: likeness.token() }
-            }
+            Fact::Datagram { from, bytes, likeness } => FactRecord::Datagram {
+                from: from.address.to_string(),
+                port: from.port,
+                bytes: *bytes,
+                likeness: likeness.token(),
+            },
             Fact::Silence { attempts, over } => {
                 FactRecord::Silence { attempts: *attempts, over_us: micros(*over) }
             }
