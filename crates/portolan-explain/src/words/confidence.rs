@@ -32,7 +32,7 @@ terms! {
         FitsProtocol: en "The answer is of the protocol asked, which has no id that it could bear.",
             fr "La réponse relève du protocole demandé, qui n'a pas d'identifiant à renvoyer.";
         UnlikeProtocol: en "The answer is not of the protocol asked: another one is spoken here.",
-            fr "La réponse ne relève pas du protocole demandé\u{a0}: un autre est parlé ici.";
+            fr "La réponse ne relève pas du protocole demandé\u{a0}: on en parle un autre ici.";
         OtherPort: en "The answer came from another port, to a port of ours that only this exchange used.",
             fr "La réponse vient d'un autre port, vers un port local réservé à cet échange.";
         QuoteMatches: en "The ICMP error quotes our datagram, its id included.",
@@ -50,7 +50,7 @@ terms! {
         HostAnsweredElsewhere: en "The host answered in another transport protocol only.",
             fr "L'hôte n'a répondu que dans un autre protocole de transport.";
         SilenceIsAmbiguous: en "In UDP an open port, a filter and a lost or withheld ICMP error are silent alike.",
-            fr "En UDP, un port ouvert, un filtre et une erreur ICMP perdue ou retenue sont muets de la même façon.";
+            fr "En UDP, un port ouvert, un filtre et une erreur ICMP perdue ou retenue donnent le même silence.";
         LossSeen: en "Answers of this host get lost.",
             fr "Des réponses de cet hôte se perdent.";
         NoLossSeen: en "No answer of this host was lost.",
@@ -80,6 +80,6 @@ terms! {
         FixHere: en "A repair on this machine.",
             fr "Une réparation sur cette machine.";
         OtherPayload: en "A question in the protocol that is spoken there.",
-            fr "Une question dans le protocole parlé à cet endroit.";
+            fr "Une question dans le protocole que ce port parle.";
     }
 }

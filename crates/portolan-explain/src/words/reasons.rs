@@ -1,10 +1,10 @@
-use portolan_model::{Icmp, IcmpFamily, LocalFault, Reason};
+use portolan_model::{Icmp, IcmpFamily, LocalFault, PortState, Reason, Transport, Verdict};
 
 use super::terms;
 use crate::{Lang, msg};
 
 terms! {
-    /// A reason in one plain sentence: the fact, then what it means.
+    /// A reason in one plain sentence: the fact, then what it means, in whatever protocol was asked.
     pub fn reason(Reason) {
         SynAck: en "The handshake completed: a program, or a box in its place, accepts connections here.",
             fr "La poignée de main a abouti\u{a0}: un programme, ou un équipement à sa place, accepte ici des connexions.";
@@ -81,6 +81,27 @@ msg! {
         fr: one "{n} essai" other "{n} essais",
     }
 
+    fn silence_over_udp() {
+        en: "Nothing came back: an open port that does not answer what we asked, a filter, or an ICMP error lost or withheld.",
+        fr: "Rien n'est revenu\u{a0}: un port ouvert qui ne répond pas à ce que nous demandons, un filtre, ou une erreur ICMP perdue ou retenue.",
+    }
+    fn target_takes_no_datagram() {
+        en: "The target sent an ICMP \"port unreachable\": nothing listens here, or a rule says so.",
+        fr: "La cible a envoyé un ICMP «\u{a0}port injoignable\u{a0}»\u{a0}: rien n'est à l'écoute ici, ou une règle le prétend.",
+    }
+    fn other_takes_no_datagram() {
+        en: "Another machine sent an ICMP \"port unreachable\" in the target's place: a firewall refuses.",
+        fr: "Une autre machine a envoyé un ICMP «\u{a0}port injoignable\u{a0}» à la place de la cible\u{a0}: un pare-feu refuse.",
+    }
+    fn nobody_known_takes_no_datagram() {
+        en: "An ICMP \"port unreachable\" came back, and its sender is not known: nothing listens here, or a firewall refuses.",
+        fr: "Un ICMP «\u{a0}port injoignable\u{a0}» est revenu, d'un expéditeur inconnu\u{a0}: rien n'est à l'écoute ici, ou un pare-feu refuse.",
+    }
+    fn datagram_denied() {
+        en: "A policy of this machine denies the datagram (EACCES), or the address is one for broadcasts.",
+        fr: "Une politique de cette machine interdit le datagramme (EACCES), ou l'adresse est une adresse de diffusion.",
+    }
+
     fn local_firewall() {
         en: "this machine refused to send (EPERM): its firewall, or a full connection table",
         fr: "cette machine a refusé d'émettre (EPERM)\u{a0}: son pare-feu, ou une table de connexions pleine",
@@ -116,6 +137,21 @@ msg! {
     fn local_other(errno: i32) {
         en: "this machine failed (errno {errno})",
         fr: "cette machine a échoué (errno {errno})",
+    }
+}
+
+/// The reason of a verdict in one plain sentence. What a message means depends on the protocol that it answers:
+/// a silent TCP port is no open one, and a datagram is not answered by a reset.
+pub fn why(lang: Lang, verdict: &Verdict) -> &'static str {
+    match (verdict.endpoint.transport, verdict.reason(), verdict.state()) {
+        (Transport::Udp, Reason::NoResponse, _) => silence_over_udp(lang),
+        (Transport::Udp, Reason::PortUnreach, PortState::Closed) => target_takes_no_datagram(lang),
+        (Transport::Udp, Reason::PortUnreach, _) if verdict.claim.from.is_some() => {
+            other_takes_no_datagram(lang)
+        }
+        (Transport::Udp, Reason::PortUnreach, _) => nobody_known_takes_no_datagram(lang),
+        (Transport::Udp, Reason::LocalPermission, _) => datagram_denied(lang),
+        (_, of, _) => reason(lang, of),
     }
 }
 

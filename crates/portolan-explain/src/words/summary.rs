@@ -14,6 +14,11 @@ msg! {
 
     /// What the table folds.
     pub fn not_shown(list: &str) { en: "not shown: {list}", fr: "non affichés\u{a0}: {list}" }
+    /// What the table folds of one transport protocol, where it has several.
+    pub fn not_shown_of(protocol: &str, list: &str) {
+        en: "not shown: {protocol}: {list}",
+        fr: "non affichés\u{a0}: {protocol}\u{a0}: {list}",
+    }
     /// Ports of reasons or senders too many to name.
     pub fn others(plural n) {
         en: one "{n} other" other "{n} others",
@@ -22,6 +27,11 @@ msg! {
 
     /// Hosts that answered and have no open port among those asked.
     pub fn up_without_open(list: &str) { en: "up, no open port: {list}.", fr: "actifs, aucun port ouvert\u{a0}: {list}." }
+    /// Hosts that answered, with ports of which nobody knows whether they are open, and none that surely is.
+    pub fn up_without_sure_open(list: &str) {
+        en: "up, no port surely open: {list}.",
+        fr: "actifs, aucun port ouvert avec certitude\u{a0}: {list}.",
+    }
     /// A host that never answered.
     pub fn host_silent(host: &str) {
         en: "{host} never answered: its silence says nothing about its ports.",
@@ -91,6 +101,13 @@ msg! {
             other "{n} ports stay unknown: this machine could not ask them.",
         fr: one "{n} port reste inconnu\u{a0}: cette machine n'a pas pu l'interroger."
             other "{n} ports restent inconnus\u{a0}: cette machine n'a pas pu les interroger.",
+    }
+    /// Datagrams that came and that this machine had no room for.
+    pub fn overruns(plural n) {
+        en: one "{n} datagram was lost in our own receive queue; what waited for an answer was asked again."
+            other "{n} datagrams were lost in our own receive queue; what waited for an answer was asked again.",
+        fr: one "{n} datagramme s'est perdu dans notre propre file de réception\u{a0}; ce qui attendait une réponse a été redemandé."
+            other "{n} datagrammes se sont perdus dans notre propre file de réception\u{a0}; ce qui attendait une réponse a été redemandé.",
     }
     /// The scan was interrupted.
     pub fn stopped_early() {

@@ -1,10 +1,14 @@
 use std::time::Duration;
 
-use portolan_model::{Address, Because, LocalFault, PortState, Raise, Reason, Untrusted, Warning};
+use portolan_model::{
+    Address, Because, Claim, Confidence, Endpoint, Evidence, Fact, Instant, Likeness, LocalFault, Method,
+    PortState, Raise, Reason, Transport, Untrusted, Verdict, Warning,
+};
 
 use crate::{
-    Lang, because, completeness, elapsed, fault, hint, host_silent, method, not_shown, raise, reason, states,
-    unknown_local, warning,
+    Lang, answer, attempts_with, because, completeness, elapsed, fault, from_port, hint, host_silent, method,
+    not_shown, not_shown_of, overruns, quote, raise, reason, silence_of_udp, state, states, unknown_local,
+    up_without_sure_open, warning, why,
 };
 
 #[test]
@@ -47,12 +51,37 @@ fn sentences_end_and_tell_no_tales() {
     for lang in [Lang::En, Lang::Fr] {
         let reasons = Reason::ALL.iter().map(|row| reason(lang, *row));
         let because = Because::ALL.iter().map(|row| because(lang, *row));
-        for text in reasons.chain(because).chain(Raise::ALL.iter().map(|row| raise(lang, *row))) {
+        let over_udp = over_udp().map(|verdict| why(lang, &verdict));
+        let raises = Raise::ALL.iter().map(|row| raise(lang, *row));
+        for text in reasons.chain(because).chain(over_udp).chain(raises).chain([silence_of_udp(lang)]) {
             assert!(text.ends_with('.'), "{text}");
             for word in ["stealth", "hidden", "alive", "attack", "secure"] {
                 assert!(!text.to_lowercase().contains(word), "{text}");
             }
         }
+    }
+}
+
+#[test]
+fn a_refusal_means_what_its_protocol_means() {
+    for verdict in over_udp().filter(|verdict| verdict.reason() == Reason::PortUnreach) {
+        let (closed, from) = (verdict.state() == PortState::Closed, verdict.claim.from.is_some());
+        let said = why(Lang::En, &verdict);
+        assert_eq!(said.contains("nothing listens"), closed || !from, "{said}");
+        assert_eq!(said.contains("firewall"), !closed, "{said}");
+        let mut over_tcp = verdict;
+        over_tcp.endpoint.transport = Transport::Tcp;
+        assert_eq!(why(Lang::En, &over_tcp), reason(Lang::En, Reason::PortUnreach));
+    }
+    for verdict in over_udp().filter(|verdict| verdict.reason() == Reason::NoResponse) {
+        assert!(why(Lang::En, &verdict).contains("an open port that does not answer"));
+    }
+}
+
+#[test]
+fn a_sentence_about_a_state_begins_with_its_word() {
+    for lang in Lang::ALL {
+        assert!(silence_of_udp(*lang).starts_with(state(*lang, PortState::OpenFiltered)));
     }
 }
 
@@ -85,12 +114,38 @@ fn everything(lang: Lang) -> Vec<String> {
         all.push(warning(lang, &row));
         all.extend(hint(lang, &row).map(str::to_owned));
     }
+    for likeness in [Likeness::Echoes, Likeness::Fits, Likeness::Strange, Likeness::Unlike] {
+        all.extend([0, 1, 2].map(|bytes| answer(lang, bytes, likeness)));
+    }
+    all.extend(
+        [Because::QuoteMatches, Because::QuoteWithoutId].map(|row| quote(lang, &[row]).unwrap().to_owned()),
+    );
+    all.extend(over_udp().map(|verdict| why(lang, &verdict).to_owned()));
+    all.push(silence_of_udp(lang).to_owned());
+    all.push(from_port(lang, 69));
+    all.push(attempts_with(lang, 2u8, "x"));
+    all.extend([1u8, 2].map(|n| overruns(lang, n)));
+    all.push(not_shown_of(lang, "udp", "x"));
+    all.push(up_without_sure_open(lang, "x"));
     all.push(not_shown(lang, "x"));
     all.push(host_silent(lang, "x"));
     all.push(method(lang, "x"));
     all.push(completeness(lang, "x"));
     all.push(elapsed(lang, Duration::from_millis(420)));
     all
+}
+
+/// Every reason in each of its states, of a UDP port, told by nobody or by another machine.
+fn over_udp() -> impl Iterator<Item = Verdict> {
+    let address = Address::from(std::net::Ipv4Addr::LOCALHOST);
+    let rows = Reason::ALL.iter().flat_map(|reason| reason.states().iter().map(|state| (*reason, *state)));
+    let rows = rows.flat_map(move |row| [(row, None), (row, Some(address))]);
+    rows.map(move |((reason, state), from)| {
+        let claim = Claim { state, reason, confidence: Confidence::new(0.5, &[], &[]), from };
+        let evidence = Evidence::new(Instant::from_nanos(0), Fact::Stopped);
+        let endpoint = Endpoint { address, transport: Transport::Udp, port: 9 };
+        Verdict::new(endpoint, claim, Method::Udp, 1, evidence)
+    })
 }
 
 fn faults() -> impl Iterator<Item = LocalFault> {
