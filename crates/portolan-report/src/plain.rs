@@ -2,9 +2,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use portolan_model::{Address, AddressRange, Endpoint, Finish, Group, PortState, Sink, Verdict};
+use portolan_model::{Address, AddressRange, Endpoint, Finish, Group, PortState, Sink, Transport, Verdict};
 
-/// Open ports and nothing else: `host:port` a line, an IPv6 address in brackets, flushed at once.
+/// Open ports and nothing else: `host:port` a line for TCP, `host:port/udp` for UDP, an IPv6 address in brackets,
+/// flushed at once.
 ///
 /// The host is the address, whatever name it was asked by. A port is told once; what was told is not
 /// taken back.
@@ -28,7 +29,11 @@ impl<W: Write> PlainSink<W> {
         if !self.told.insert(endpoint) {
             return Ok(());
         }
-        self.out.write_all(format!("{}\n", endpoint.host_port()).as_bytes())?;
+        let line = match endpoint.transport {
+            Transport::Tcp => endpoint.host_port(),
+            Transport::Udp | Transport::Sctp => endpoint.to_string(),
+        };
+        self.out.write_all((line + "\n").as_bytes())?;
         self.out.flush()
     }
 }
