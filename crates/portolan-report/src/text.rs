@@ -4,13 +4,14 @@ mod columns;
 mod detail;
 mod folded;
 mod hosts;
+mod service;
 mod summary;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use portolan_explain::{Lang, rtt, state, updated};
+use portolan_explain::{Lang, rtt, silence_of_udp, state, updated};
 use portolan_model::{
     Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, PortState, Sink, Verdict,
 };
@@ -64,7 +65,7 @@ impl<W: Write> TextSink<W> {
     pub fn new(out: W, names: Arc<Names>, service: ServiceName, options: TextOptions) -> Self {
         let charset = Charset::of(options.ascii);
         let labels = Labels::new(&names, charset);
-        let columns = Columns::new(&options, hosts::widest(&[], &names, &labels, options.width));
+        let columns = Columns::new(&options, hosts::widest(&[], &names, &labels, options.width), &[]);
         TextSink {
             out,
             options,
@@ -105,7 +106,13 @@ impl<W: Write> TextSink<W> {
     fn cells(&self, verdict: &Verdict, replaces: bool) -> Row {
         let lang = self.options.lang;
         let endpoint = verdict.endpoint;
-        let mut service = (self.service)(endpoint.transport, endpoint.port).unwrap_or_default().to_owned();
+        let mut service = match &verdict.service {
+            Some(shown) => service::shown(shown, self.charset),
+            None => {
+                let known = (self.service)(endpoint.transport, endpoint.port);
+                service::expected(known, endpoint.transport)
+            }
+        };
         if replaces {
             let gap = if service.is_empty() { "" } else { " " };
             service = format!("{service}{gap}({})", self.charset.words(updated(lang)));
@@ -148,7 +155,7 @@ impl<W: Write> TextSink<W> {
 impl<W: Write> Sink for TextSink<W> {
     fn begin(&mut self, begin: &Begin) -> io::Result<()> {
         let host = hosts::widest(&begin.targets, &self.names, &self.labels, self.options.width);
-        self.columns = Columns::new(&self.options, host);
+        self.columns = Columns::new(&self.options, host, &begin.methods);
         self.methods = begin.methods.clone();
         let known = hosts::introductions(&self.names, self.charset, self.options.lang);
         let text: String = known.iter().map(|line| self.paragraph(line, 1, 3)).collect();
@@ -179,7 +186,7 @@ impl<W: Write> Sink for TextSink<W> {
     fn update(&mut self, verdict: &Verdict) -> io::Result<()> {
         let was_shown = self.shown.contains_key(&verdict.endpoint);
         if !was_shown {
-            self.folded.one_left();
+            self.folded.one_left(verdict.endpoint.transport);
         }
         // What was shown is never silently wrong, even where only open ports are wanted.
         if self.options.open_only && !was_shown && verdict.state() != PortState::Open {
@@ -194,8 +201,11 @@ impl<W: Write> Sink for TextSink<W> {
             let mut shown = Counts::default();
             self.shown.values().for_each(|state| shown.add(*state, 1));
             self.folded.settle(&shown, &finish.counts);
-            if let Some(line) = self.folded.line(self.options.lang) {
+            for line in self.folded.lines(self.methods.len() > 1, self.options.lang) {
                 text.push_str(&self.paragraph(&line, 3, 14));
+            }
+            if finish.counts.open_filtered > 0 {
+                text.push_str(&self.paragraph(silence_of_udp(self.options.lang), 1, 3));
             }
         }
         for sentence in self.quiet.sentences(self.options.lang) {

@@ -4,7 +4,7 @@ mod canned;
 
 use std::time::Duration;
 
-use canned::{Event, Shared, context, replay, scan};
+use canned::{Event, Shared, context, replay, scan, udp};
 use portolan_explain::Lang;
 use portolan_model::{Counts, Finish, HostState, Reason, Untrusted, Warning};
 use portolan_report::{FORMATS, Format, TalkOptions, TalkSink, TextOptions};
@@ -55,6 +55,40 @@ fn the_table_shows_reasons_or_open_ports_alone() {
     }
     let open = TextOptions { width: Some(80), open_only: true, ..TextOptions::default() };
     insta::assert_snapshot!("text_open_only", visible(&table(&scan(), open)));
+}
+
+#[test]
+fn every_format_tells_datagrams_too() {
+    for format in FORMATS {
+        let text = told(format, &udp::scan(), TextOptions::default());
+        insta::assert_snapshot!(format!("udp_{}", format.name), visible(&text));
+    }
+}
+
+#[test]
+fn a_table_of_udp_fits_its_terminal() {
+    for (lang, width) in [(Lang::En, 120), (Lang::En, 80), (Lang::En, 60), (Lang::Fr, 80)] {
+        let options = TextOptions { lang, width: Some(width), ..TextOptions::default() };
+        for (name, events) in [("udp", udp::scan()), ("udp_alone", udp::alone())] {
+            let text = table(&events, options.clone());
+            for line in text.lines() {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{line}");
+            }
+            insta::assert_snapshot!(format!("{name}_{}_{width}", lang.tag()), visible(&text));
+        }
+    }
+    let ascii = TextOptions { lang: Lang::Fr, width: Some(80), ascii: true, ..TextOptions::default() };
+    insta::assert_snapshot!("udp_ascii_fr", visible(&table(&udp::scan(), ascii)));
+}
+
+#[test]
+fn a_table_of_udp_shows_what_came_back() {
+    for lang in [Lang::En, Lang::Fr] {
+        let reason = TextOptions { lang, width: Some(80), reason: true, ..TextOptions::default() };
+        insta::assert_snapshot!(format!("udp_reason_{}", lang.tag()), visible(&table(&udp::scan(), reason)));
+    }
+    let open = TextOptions { width: Some(80), open_only: true, ..TextOptions::default() };
+    insta::assert_snapshot!("udp_open_only", visible(&table(&udp::scan(), open)));
 }
 
 #[test]
@@ -137,7 +171,10 @@ fn told(format: &Format, events: &[Event], options: TextOptions) -> String {
     out.text()
 }
 
-/// Characters that a reviewer of a snapshot would not see.
+/// Characters that a reviewer of a snapshot would not see, and the flood that he need not.
 fn visible(text: &str) -> String {
-    text.replace('\x1b', "␛").replace('\u{a0}', "⍽").replace('\u{202f}', "˽")
+    text.replace(&"A".repeat(10_000), "[10 000 of A]")
+        .replace('\x1b', "␛")
+        .replace('\u{a0}', "⍽")
+        .replace('\u{202f}', "˽")
 }

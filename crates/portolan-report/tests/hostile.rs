@@ -4,9 +4,9 @@ mod canned;
 
 use std::sync::Arc;
 
-use canned::{Event, Shared, everything, replay, v4, v6};
+use canned::{Event, Shared, everything, replay, udp, v4, v6};
 use portolan_explain::Lang;
-use portolan_model::{Begin, Untrusted, Warning};
+use portolan_model::{Begin, Untrusted, Verdict, Warning};
 use portolan_report::{Context, FORMATS, Names, TalkOptions, TalkSink, TextOptions};
 use proptest::prelude::*;
 
@@ -39,6 +39,19 @@ fn no_width_panics() {
     for width in (1..125).step_by(3).chain([2, 80, usize::MAX]) {
         assert_safe(&Untrusted::new(CORPUS[9]), width);
     }
+}
+
+#[test]
+fn no_service_floods_the_table() {
+    let events = spoil(udp::scan(), &Untrusted::from("\u{1b}[2J  x\n".repeat(2_000)));
+    let text = told(&FORMATS[0], &events, &Untrusted::from("h"), TextOptions::default());
+    let rows = text.lines().filter(|line| line.contains("/udp"));
+    assert!(rows.clone().count() > 8);
+    assert!(rows.clone().all(|row| row.chars().count() < 200), "{text}");
+    assert_eq!(
+        text.lines().count(),
+        told(&FORMATS[0], &udp::scan(), &Untrusted::from("h"), TextOptions::default()).lines().count()
+    );
 }
 
 proptest! {
@@ -114,9 +127,21 @@ fn spoil(events: Vec<Event>, hostile: &Untrusted) -> Vec<Event> {
             Event::Warning(Warning::OneOfMany { taken, count, .. }) => {
                 Event::Warning(Warning::OneOfMany { name: name(), taken, count })
             }
+            Event::Verdict(verdict) => Event::Verdict(misnamed(verdict, hostile)),
+            Event::Update(verdict) => Event::Update(misnamed(verdict, hostile)),
             other => other,
         })
         .collect()
+}
+
+fn misnamed(mut verdict: Verdict, hostile: &Untrusted) -> Verdict {
+    if let Some(service) = &mut verdict.service {
+        service.product = Some(hostile.clone());
+        service.version = Some(hostile.clone());
+        service.details.iter_mut().for_each(|(_, text)| *text = hostile.clone());
+        verdict.answer = Some(hostile.bytes().into());
+    }
+    verdict
 }
 
 fn assert_inert(out: &str, color: bool, ascii: bool) {

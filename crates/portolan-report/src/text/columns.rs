@@ -2,7 +2,7 @@ use portolan_explain::{
     Lang, heading_host, heading_port, heading_reason, heading_rtt, heading_service, heading_state,
     heading_sure, state,
 };
-use portolan_model::PortState;
+use portolan_model::{Method, PortState};
 use unicode_width::UnicodeWidthStr;
 
 use super::TextOptions;
@@ -17,6 +17,8 @@ pub(super) struct Columns {
     state: usize,
     rtt: usize,
     with: Optional,
+    /// What the service needs beside a round trip.
+    service_beside_rtt: usize,
     /// The columns left for the service, where the terminal has an end.
     service: Option<usize>,
 }
@@ -57,21 +59,25 @@ const REASON: usize = 16;
 const SURE: usize = 4;
 /// What the service needs at least, to be worth a column.
 const SERVICE: usize = 8;
+/// The same where services show themselves, product and version included: that tells more than a round trip.
+const SHOWN_SERVICE: usize = 24;
 const GAP: usize = 2;
 
 impl Columns {
-    /// The columns for a terminal and the widest host. Host, port and state are always there; the
+    /// The columns for a terminal, the widest host and what it is asked. Host, port and state are always there; the
     /// reason, the service, the confidence and the round trip, in this order, where they fit.
-    pub(super) fn new(options: &TextOptions, host: usize) -> Self {
+    pub(super) fn new(options: &TextOptions, host: usize, methods: &[Method]) -> Self {
         let lang = options.lang;
+        let udp = methods.contains(&Method::Udp);
         let mut columns = Columns {
             host: host.max(heading_host(lang).width()),
-            state: state_width(lang),
+            state: state_width(lang, udp),
             rtt: match lang {
                 Lang::En => 7,
                 Lang::Fr => 8,
             },
             with: Optional { reason: true, rtt: true, sure: true, service: true },
+            service_beside_rtt: if udp { SHOWN_SERVICE } else { SERVICE },
             service: None,
         };
         if let Some(width) = options.width {
@@ -139,7 +145,7 @@ impl Columns {
                 self.with = before;
             }
         }
-        self.service = Some(width.saturating_sub(self.width()).saturating_add(SERVICE));
+        self.service = Some(width.saturating_sub(self.width()).saturating_add(self.least_service()));
     }
 
     /// All columns together, the service at its least.
@@ -153,17 +159,19 @@ impl Columns {
             + optional(self.with.reason, REASON)
             + optional(self.with.rtt, self.rtt)
             + optional(self.with.sure, SURE)
-            + optional(self.with.service, SERVICE)
+            + optional(self.with.service, self.least_service())
+    }
+
+    const fn least_service(&self) -> usize {
+        if self.with.rtt { self.service_beside_rtt } else { SERVICE }
     }
 }
 
-/// The widest word for a state that a `connect` can find.
-fn state_width(lang: Lang) -> usize {
-    [PortState::Open, PortState::Closed, PortState::Filtered, PortState::Unknown]
-        .map(|of| state(lang, of).width())
-        .into_iter()
-        .max()
-        .unwrap_or_default()
+/// The widest word for a state that can be found: silence of TCP is never `open|filtered`.
+fn state_width(lang: Lang, udp: bool) -> usize {
+    let connects = [PortState::Open, PortState::Closed, PortState::Filtered, PortState::Unknown];
+    let datagrams = udp.then_some(PortState::OpenFiltered);
+    connects.into_iter().chain(datagrams).map(|of| state(lang, of).width()).max().unwrap_or_default()
 }
 
 fn join(mark: char, cells: &[Cell<'_>], color: bool) -> String {

@@ -1,4 +1,4 @@
-use portolan_explain::{Lang, attempts, icmp_details, reason, sent_by};
+use portolan_explain::{Lang, answer, attempts, attempts_with, from_port, icmp_details, quote, sent_by, why};
 use portolan_model::{Fact, LocalFault, Verdict};
 
 /// Who answered, in what words of the wire, after how many attempts, and what the reason means.
@@ -6,15 +6,39 @@ pub(super) fn lines(verdict: &Verdict, lang: Lang) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(verdict.claim.from.map(|from| sent_by(lang, &from.to_string())));
     // The last one decided: evidence is in the order of time.
-    parts.extend(verdict.evidence().iter().filter_map(|seen| fact(&seen.fact)).last());
-    parts.push(attempts(lang, verdict.tries));
-    format!("{}. {}", parts.join(", "), reason(lang, verdict.reason()))
+    let told = verdict.evidence().iter().map(|seen| fact(&seen.fact, verdict, lang));
+    parts.extend(told.filter(|told| !told.is_empty()).last().unwrap_or_default());
+    parts.push(tries(verdict, lang));
+    format!("{}. {}", parts.join(", "), why(lang, verdict))
 }
 
-fn fact(fact: &Fact) -> Option<String> {
+/// What a fact tells beside the reason: nothing, or a few phrases.
+fn fact(fact: &Fact, verdict: &Verdict, lang: Lang) -> Vec<String> {
     match fact {
-        Fact::Icmp(icmp) => Some(icmp_details(icmp)),
-        Fact::Local(LocalFault::Other(errno)) => Some(format!("errno {errno}")),
-        _ => None,
+        Fact::Icmp(icmp) => {
+            let quoted = quote(lang, &verdict.claim.confidence.because).map(str::to_owned);
+            [icmp_details(icmp)].into_iter().chain(quoted).collect()
+        }
+        Fact::Datagram { from, bytes, likeness } => {
+            let elsewhere = (from.port != verdict.endpoint.port).then(|| from_port(lang, from.port));
+            elsewhere.into_iter().chain([answer(lang, *bytes, *likeness)]).collect()
+        }
+        Fact::Local(LocalFault::Other(errno)) => vec![format!("errno {errno}")],
+        _ => Vec::new(),
     }
+}
+
+/// How many attempts, and what they asked, each question once.
+fn tries(verdict: &Verdict, lang: Lang) -> String {
+    let mut probes: Vec<&str> = Vec::new();
+    for seen in verdict.evidence().iter() {
+        match seen.fact {
+            Fact::Sent { probe, .. } if !probes.contains(&probe) => probes.push(probe),
+            _ => {}
+        }
+    }
+    if probes.is_empty() {
+        return attempts(lang, verdict.tries);
+    }
+    attempts_with(lang, verdict.tries, &probes.join(", "))
 }

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use portolan_explain::{
     Lang, host_down, host_not_asked, host_silent, more_hosts, more_names, name_is, others, reason,
-    up_without_open,
+    up_without_open, up_without_sure_open,
 };
 use portolan_model::{Address, HostReport, HostState, Untrusted};
 use unicode_width::UnicodeWidthStr;
@@ -63,6 +63,7 @@ pub(super) fn introductions(names: &Names, charset: Charset, lang: Lang) -> Vec<
 #[derive(Default)]
 pub(super) struct Quiet {
     idle: Told,
+    doubtful: Told,
     silent: Told,
     down: Told,
     not_asked: Told,
@@ -77,6 +78,9 @@ struct Told {
 impl Quiet {
     pub(super) fn add(&mut self, host: &HostReport, label: &str, lang: Lang) {
         match (host.state, host.reason) {
+            (HostState::Up, _) if host.counts.open == 0 && host.counts.open_filtered > 0 => {
+                self.doubtful.add(|| label.to_owned());
+            }
             (HostState::Up, _) if host.counts.open == 0 => self.idle.add(|| label.to_owned()),
             (HostState::Up, _) => {}
             (HostState::Down, why) => {
@@ -93,18 +97,17 @@ impl Quiet {
     }
 
     pub(super) fn sentences(&self, lang: Lang) -> impl Iterator<Item = String> {
-        let idle = self.idle.sentences.iter().cloned();
-        let more = (self.idle.more > 0).then(|| others(lang, self.idle.more));
-        let idle: Vec<String> = idle.chain(more).collect();
-        let idle = (!idle.is_empty()).then(|| up_without_open(lang, &idle.join(", ")));
-        idle.into_iter().chain([&self.silent, &self.down, &self.not_asked].into_iter().flat_map(
-            move |told| {
-                let more = (told.more > 0).then(|| more_hosts(lang, told.more));
-                told.sentences.iter().cloned().chain(more)
-            },
-        ))
+        let lists = [(&self.idle, up_without_open as Sentence), (&self.doubtful, up_without_sure_open)];
+        let up = lists.into_iter().filter(|(told, _)| !told.sentences.is_empty());
+        let up = up.map(move |(told, sentence)| sentence(lang, &told.list(lang)));
+        up.chain([&self.silent, &self.down, &self.not_asked].into_iter().flat_map(move |told| {
+            let more = (told.more > 0).then(|| more_hosts(lang, told.more));
+            told.sentences.iter().cloned().chain(more)
+        }))
     }
 }
+
+type Sentence = fn(Lang, &str) -> String;
 
 impl Told {
     fn add(&mut self, sentence: impl Fn() -> String) {
@@ -114,6 +117,11 @@ impl Told {
         } else {
             self.more += 1;
         }
+    }
+
+    fn list(&self, lang: Lang) -> String {
+        let more = (self.more > 0).then(|| others(lang, self.more));
+        self.sentences.iter().cloned().chain(more).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -14,6 +14,9 @@ pub(super) fn sentences(finish: &Finish, methods: &[Method], lang: Lang) -> Vec<
     if finish.completeness < WHOLE {
         all.push(words::completeness(lang, &words::percent(lang, finish.completeness)));
     }
+    if finish.overruns > 0 {
+        all.push(words::overruns(lang, finish.overruns));
+    }
     if finish.unknown_local > 0 {
         all.push(words::unknown_local(lang, finish.unknown_local));
     }

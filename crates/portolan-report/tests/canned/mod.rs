@@ -2,6 +2,8 @@
 //! RFC 3849.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub(crate) mod udp;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,8 +11,8 @@ use std::time::Duration;
 
 use portolan_model::{
     Address, AddressRange, Because, Begin, Claim, Confidence, Counts, Ended, Endpoint, Evidence, Fact,
-    Finish, Group, HostReport, HostState, Icmp, IcmpFamily, Instant, LocalFault, Method, PortSet, PortState,
-    Raise, Reason, RttSummary, Sink, Transport, Untrusted, Verdict, Warning,
+    Finish, Group, HostReport, HostState, Icmp, IcmpFamily, Instant, Likeness, LocalFault, Method, PortSet,
+    PortState, Raise, Reason, RttSummary, Sink, Transport, Untrusted, Verdict, Warning,
 };
 use portolan_report::{Context, Names, ServiceName, TextOptions};
 
@@ -68,6 +70,11 @@ pub(crate) const SERVICE: ServiceName = |transport, port| match (transport, port
     (Transport::Tcp, 443) => Some("https"),
     (Transport::Tcp, 3389) => Some("ms-wbt-server"),
     (Transport::Tcp, 993) => Some("imaps"),
+    (Transport::Udp, 123) => Some("ntp"),
+    (Transport::Udp, 137) => Some("netbios-ns"),
+    (Transport::Udp, 500) => Some("isakmp"),
+    (Transport::Udp, 1194) => Some("openvpn"),
+    (Transport::Udp, 1900) => Some("ssdp"),
     _ => None,
 };
 
@@ -274,6 +281,11 @@ pub(crate) fn everything() -> Vec<Event> {
     ];
     let mut events = scan();
     let Some(Event::Finish(end)) = events.pop() else { unreachable!("a scan ends by finish") };
+    events.extend(udp::scan().into_iter().filter(|event| !matches!(event, Event::Finish(_))));
+    for likeness in [Likeness::Echoes, Likeness::Fits, Likeness::Strange, Likeness::Unlike] {
+        let long = [0xff; 65_507];
+        events.push(Event::Verdict(udp::answered(udp::udp(a, 7), 8, "x", likeness, &long, None)));
+    }
     for reason in Reason::ALL {
         for state in reason.states() {
             let mut claim = claim(*state, *reason, 0.5, Because::ALL, Raise::ALL);
