@@ -5,15 +5,15 @@ mod canned;
 use std::collections::BTreeSet;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use canned::{everything, replay, scan};
-use portolan_model::{Because, Raise, Reason};
+use canned::{everything, replay, scan, udp};
+use portolan_model::{Because, Likeness, Method, Raise, Reason};
 use portolan_report::NdjsonSink;
 use serde_json::{Value, json};
 
 #[test]
 fn every_line_is_valid() {
     let strict = Validator::new(strict(schema()));
-    for events in [scan(), everything()] {
+    for events in [scan(), udp::scan(), udp::alone(), everything()] {
         let lines = lines(&events);
         assert_eq!(lines.len(), events.len());
         for line in lines {
@@ -38,11 +38,19 @@ fn every_field_of_the_schema_is_written_by_some_event() {
 }
 
 #[test]
-fn every_reason_is_listed() {
-    let listed: Vec<String> = serde_json::from_value(schema()["$defs"]["reason"]["enum"].clone()).unwrap();
-    let tokens: Vec<&str> = Reason::ALL.iter().map(|reason| reason.token()).collect();
-    assert_eq!(listed, tokens);
-    assert!(!Because::ALL.is_empty() && !Raise::ALL.is_empty());
+fn every_token_is_listed() {
+    let likenesses = [Likeness::Echoes, Likeness::Fits, Likeness::Strange, Likeness::Unlike];
+    let tables: [(&str, Vec<&str>); 5] = [
+        ("/$defs/reason", Reason::ALL.iter().map(|row| row.token()).collect()),
+        ("/$defs/because", Because::ALL.iter().map(|row| row.token()).collect()),
+        ("/$defs/raise", Raise::ALL.iter().map(|row| row.token()).collect()),
+        ("/$defs/method", [Method::Connect, Method::Udp].iter().map(|row| row.name()).collect()),
+        ("/$defs/observation/properties/likeness", likenesses.iter().map(|row| row.token()).collect()),
+    ];
+    for (place, tokens) in tables {
+        let listed = schema().pointer(place).map(|definition| definition["enum"].clone());
+        assert_eq!(listed, Some(json!(tokens)), "{place}");
+    }
 }
 
 #[test]
@@ -67,6 +75,11 @@ fn the_schema_refuses_what_is_wrong() {
         line[field] = value;
         assert!(open.check(&line).is_err(), "{field}");
     }
+    let mut shown =
+        lines(&udp::scan()).into_iter().find(|line| line["service"]["method"] == "probed").unwrap();
+    open.check(&shown).unwrap();
+    shown["service"].as_object_mut().unwrap().remove("match");
+    assert!(open.check(&shown).is_err());
     let mut line = verdict.clone();
     line.as_object_mut().unwrap().remove("confidence");
     assert!(open.check(&line).is_err());
