@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Event, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint};
-use portolan_net::{ConnectDoor, Family, interface_index, resolve};
+use portolan_net::{Family, SocketDoor, interface_index, resolve};
 use portolan_target::AddressSet;
 
 /// Longer than the kernel waits for a neighbour that does not answer.
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = address(&arguments.next().ok_or("usage: knock ADDRESS PORT...")?)?;
     let ports: Vec<u16> = arguments.map(|port| port.parse()).collect::<Result<_, _>>()?;
 
-    let mut door = ConnectDoor::open(AddressSet::new())?;
+    let mut door = SocketDoor::open(AddressSet::new())?;
     let mut outbox: Vec<Request> = (0..)
         .zip(&ports)
         .map(|(slot, &port)| Request::Connect {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint};
-use portolan_net::ConnectDoor;
+use portolan_net::SocketDoor;
 use portolan_target::AddressSet;
 
 #[expect(clippy::print_stdout, reason = "an example tells what it found")]
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ip: IpAddr = arguments.next().as_deref().unwrap_or("127.0.0.1").parse()?;
     let window: u32 = arguments.next().as_deref().unwrap_or("256").parse()?;
     for _ in 0..5 {
-        let mut door = ConnectDoor::open(AddressSet::new())?;
+        let mut door = SocketDoor::open(AddressSet::new())?;
         let start = door.now();
         let tally = sweep(&mut door, ip.into(), window);
         let seconds = door.now().since(start).as_secs_f64();
@@ -31,7 +31,7 @@ struct Tally {
     other: u32,
 }
 
-fn sweep(door: &mut ConnectDoor, address: Address, window: u32) -> Tally {
+fn sweep(door: &mut SocketDoor, address: Address, window: u32) -> Tally {
     let mut tally = Tally::default();
     let mut ports = (1..=u16::MAX).peekable();
     let mut free: Vec<u32> = (0..window).collect();

@@ -11,4 +11,4 @@ mod sockets;
 
 pub use error::NetError;
 pub use resolve::{Family, ResolveError, interface_index, resolve};
-pub use sockets::ConnectDoor;
+pub use sockets::SocketDoor;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use portolan_model::Endpoint;
-use portolan_net::ConnectDoor;
+use portolan_net::SocketDoor;
 use portolan_sim::conformance::sockets_conform;
 use portolan_target::AddressSet;
 
@@ -17,5 +17,5 @@ fn the_real_door_conforms() {
     rustix::net::bind(&closed, &std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let bound: std::net::SocketAddr = rustix::net::getsockname(&closed).unwrap().try_into().unwrap();
     let at = |port| Endpoint::tcp(Ipv4Addr::LOCALHOST.into(), port);
-    sockets_conform(|| ConnectDoor::open(AddressSet::new()).unwrap(), at(port(&listener)), at(bound.port()));
+    sockets_conform(|| SocketDoor::open(AddressSet::new()).unwrap(), at(port(&listener)), at(bound.port()));
 }

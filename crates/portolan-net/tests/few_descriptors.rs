@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Endpoint, LocalFault};
-use portolan_net::ConnectDoor;
+use portolan_net::SocketDoor;
 use portolan_target::AddressSet;
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -17,7 +17,7 @@ fn requests(to: SocketAddr, count: u32) -> Vec<Request> {
     (0..count).map(|slot| Request::Connect { probe: ProbeId { slot, tag: 7 }, to }).collect()
 }
 
-fn events(door: &mut ConnectDoor, outbox: &mut Vec<Request>) -> Vec<Completion> {
+fn events(door: &mut SocketDoor, outbox: &mut Vec<Request>) -> Vec<Completion> {
     let mut inbox = Vec::new();
     door.transmit(outbox);
     let until = door.now() + Duration::from_millis(30);
@@ -40,7 +40,7 @@ fn a_shortage_of_descriptors_is_our_own_failure_and_passes() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let open = listener.local_addr().unwrap();
 
-    let mut door = ConnectDoor::open(AddressSet::new()).unwrap();
+    let mut door = SocketDoor::open(AddressSet::new()).unwrap();
     let capacity = u32::try_from(door.capacity().sockets).unwrap();
     assert!((1..=32).contains(&capacity), "{capacity} sockets, with a reserve of 32 of {LIMIT}");
 

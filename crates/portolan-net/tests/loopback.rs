@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint, LocalFault};
-use portolan_net::ConnectDoor;
+use portolan_net::SocketDoor;
 use portolan_target::AddressSet;
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot open the door has failed")]
-fn door() -> ConnectDoor {
-    ConnectDoor::open(AddressSet::new()).unwrap()
+fn door() -> SocketDoor {
+    SocketDoor::open(AddressSet::new()).unwrap()
 }
 
 fn connect(slot: u32, to: SocketAddr) -> Request {
@@ -24,7 +24,7 @@ fn connect(slot: u32, to: SocketAddr) -> Request {
 }
 
 /// What became of each target, asked `window` at a time; gives up after ten seconds.
-fn ask(door: &mut ConnectDoor, targets: &[SocketAddr], window: usize) -> BTreeMap<SocketAddr, Completion> {
+fn ask(door: &mut SocketDoor, targets: &[SocketAddr], window: usize) -> BTreeMap<SocketAddr, Completion> {
     let mut found = BTreeMap::new();
     let deadline = door.now() + Duration::from_secs(10);
     let mut inbox = Vec::new();
@@ -47,7 +47,7 @@ fn ask(door: &mut ConnectDoor, targets: &[SocketAddr], window: usize) -> BTreeMa
     found
 }
 
-fn outcome(door: &mut ConnectDoor, to: SocketAddr) -> Option<Outcome> {
+fn outcome(door: &mut SocketDoor, to: SocketAddr) -> Option<Outcome> {
     ask(door, &[to], 1).get(&to).map(|event| event.outcome)
 }
 
@@ -181,7 +181,7 @@ fn full_listener() -> rustix::io::Result<(std::os::fd::OwnedFd, SocketAddr)> {
 #[test]
 fn a_forbidden_address_is_never_asked() {
     let forbidden = AddressSet::from_iter([Address::new(V4)]);
-    let mut door = ConnectDoor::open(forbidden).unwrap();
+    let mut door = SocketDoor::open(forbidden).unwrap();
     let listener = listen(V4).unwrap();
     let to = listener.local_addr().unwrap();
     let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), to.port());

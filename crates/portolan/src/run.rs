@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::Sockets;
 use portolan_model::{Begin, Method, Untrusted};
-use portolan_net::ConnectDoor;
+use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sys::clock;
 use portolan_target::partition;
@@ -51,7 +51,7 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
     let names = Arc::new(gathered.names);
     let outputs = Outputs::open(args, &names, env)?;
     let failures = outputs.failures();
-    let mut door = ConnectDoor::open(gathered.excluded.addresses().clone())?;
+    let mut door = SocketDoor::open(gathered.excluded.addresses().clone())?;
     let engine = Engine::new(plan.clone(), door.capacity());
     let mut pipe = Pipe::start(Box::new(outputs), stop).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));

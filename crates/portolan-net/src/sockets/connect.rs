@@ -1,4 +1,4 @@
-//! TCP by connect(2): the door of a user without privilege.
+//! TCP by connect(2): what a user without privilege can do.
 //!
 //! Four habits make it fast (measured; a closed loopback port costs about half of the plain way):
 //! a connection is asked about once before it is waited for, since a near peer has answered by then; a
@@ -8,119 +8,89 @@
 //! One trap: an ICMP error that arrives while its socket is inside connect(2) is queued but not acted
 //! upon, and the connection stays in progress. So the error queue is read whenever epoll reports an error.
 
-use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
-use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request, Sockets};
-use portolan_model::{Address, Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Transport};
-use portolan_sys::epoll::{Epoll, Ready, ReadyList};
+use portolan_model::sockets::{Completion, Event, Outcome, ProbeId};
+use portolan_model::{Address, Endpoint, Icmp, IcmpFamily, Instant, LocalFault};
+use portolan_sys::Errno;
+use portolan_sys::epoll::Ready;
 use portolan_sys::error_queue::{self, Origin};
 use portolan_sys::socket::{Family, Progress, TcpSocket};
-use portolan_sys::{Errno, clock, interfaces, limits};
-use portolan_target::AddressSet;
 
-use super::home::Home;
+use super::machine::Machine;
 use super::pool::{Attempt, Pool};
-use crate::error::NetError;
 
-/// Connects over the real kernel.
-///
-/// Where the peer reset a connection before its name could be asked for, the local name in
-/// [`Outcome::Connected`] is the unspecified address with port zero.
-pub struct ConnectDoor {
-    origin: u64,
-    capacity: Capacity,
-    home: Home,
-    forbidden: AddressSet,
-    refused_by_guard: u64,
-    epoll: Epoll,
-    news: ReadyList,
+/// The connections that were asked for.
+pub(super) struct Connects {
     pool: Pool,
     /// Where the attempt of each slot sits in the pool.
     slots: Vec<Option<u32>>,
     waiting: usize,
     completions: Vec<Completion>,
-    refused: Vec<Event>,
 }
 
-impl ConnectDoor {
-    /// Opens the door: raises the limit of open descriptors, reads the limits and addresses of this
-    /// machine, and starts the clock. No address of `forbidden` will ever be asked.
-    pub fn open(forbidden: AddressSet) -> Result<Self, NetError> {
-        let capacity = capacity();
-        Ok(ConnectDoor {
-            origin: clock::monotonic_nanos(),
-            capacity,
-            home: Home::new(interfaces::addresses().map_err(|errno| NetError::ListInterfaces(errno.into()))?),
-            forbidden,
-            refused_by_guard: 0,
-            epoll: Epoll::new().map_err(|errno| NetError::CreateEpoll(errno.into()))?,
-            news: ReadyList::with_capacity(NEWS),
-            pool: Pool::new(capacity.sockets),
-            slots: Vec::new(),
-            waiting: 0,
-            completions: Vec::new(),
-            refused: Vec::new(),
-        })
+impl Connects {
+    /// None yet; never more idle sockets than `limit`.
+    pub(super) const fn new(limit: usize) -> Self {
+        Connects { pool: Pool::new(limit), slots: Vec::new(), waiting: 0, completions: Vec::new() }
     }
 
-    /// How many requests went to a forbidden address and were not carried out. Anything but zero is a
-    /// mistake of the engine.
-    pub const fn refused_by_guard(&self) -> u64 {
-        self.refused_by_guard
+    /// Whether a connection is in progress.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting > 0
     }
 
-    fn connect(&mut self, probe: ProbeId, to: Endpoint) {
+    /// Whether something was noticed that was not reported yet.
+    pub(super) const fn has_news(&self) -> bool {
+        !self.completions.is_empty()
+    }
+
+    /// Moves what was noticed into `inbox`.
+    pub(super) fn report(&mut self, inbox: &mut Vec<Event>) {
+        inbox.extend(self.completions.drain(..).map(Event::Connect));
+    }
+
+    /// Starts a connection.
+    pub(super) fn connect(&mut self, probe: ProbeId, to: Endpoint, machine: &Machine) {
         self.abandon_slot(probe.slot);
-        let now = self.now();
-        let attempt = Attempt { probe, peer: to.address.socket(to.port), sent: now };
-        if let Some(fault) = self.guard(probe, to) {
-            return self.complete(attempt, now, Outcome::Local(fault));
-        }
+        let attempt = Attempt { probe, peer: to.address.socket(to.port), sent: machine.now() };
         match self.pool.take(Family::of(&attempt.peer)) {
-            Ok(index) => self.start(index, attempt),
-            Err(errno) => self.fail(attempt, now, errno),
+            Ok(index) => self.start(index, attempt, machine),
+            Err(errno) => self.fail(attempt, attempt.sent, errno, machine),
         }
     }
 
-    /// The last look before a packet leaves.
-    fn guard(&mut self, probe: ProbeId, to: Endpoint) -> Option<LocalFault> {
-        // What was forbidden without a zone is forbidden in every zone.
-        if self.forbidden.contains(to.address) || self.forbidden.contains(Address::new(to.address.ip())) {
-            self.refused_by_guard += 1;
-            return Some(LocalFault::Other(Errno::PERM.raw_os_error()));
-        }
-        if to.transport != Transport::Tcp {
-            return Some(LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error()));
-        }
-        // A slot beyond any window would only cost memory.
-        (probe.slot >= SLOTS).then_some(LocalFault::Other(Errno::INVAL.raw_os_error()))
+    /// A connection that must not be started ends at once.
+    pub(super) fn refuse(&mut self, probe: ProbeId, to: Endpoint, fault: LocalFault, machine: &Machine) {
+        self.abandon_slot(probe.slot);
+        let now = machine.now();
+        let attempt = Attempt { probe, peer: to.address.socket(to.port), sent: now };
+        self.complete(attempt, now, Outcome::Local(fault));
     }
 
-    fn start(&mut self, index: u32, mut attempt: Attempt) {
+    fn start(&mut self, index: u32, mut attempt: Attempt, machine: &Machine) {
         // Taking a socket may have meant opening one: the time of sending is now.
-        attempt.sent = self.now();
+        attempt.sent = machine.now();
         let Some(seat) = self.pool.seat_mut(index) else { return };
         let progress = match seat.socket.connect(&attempt.peer) {
             Ok(Progress::InProgress) => seat.socket.ask(&attempt.peer),
             other => other,
         };
         if progress != Ok(Progress::InProgress) {
-            return self.finish(index, attempt, self.now(), progress, None);
+            return self.finish(index, attempt, machine.now(), progress, None, machine);
         }
         seat.attempt = Some(attempt);
-        match seat.watch(index, &self.epoll) {
+        match seat.watch(index, &machine.epoll) {
             Ok(()) => self.occupy(attempt.probe.slot, index),
             Err(errno) => {
                 self.pool.close(index);
-                self.fail(attempt, self.now(), errno);
+                self.fail(attempt, machine.now(), errno, machine);
             }
         }
     }
 
     /// Looks at what epoll told about a socket at the time `at`.
-    fn look(&mut self, ready: Ready, at: Instant) {
+    pub(super) fn look(&mut self, ready: Ready, at: Instant, machine: &Machine) {
         let Ok(index) = u32::try_from(ready.token) else { return };
         let Some(seat) = self.pool.seat(index) else { return };
         // An idle socket is hung up all the time; it may say so, and nobody listens.
@@ -132,12 +102,12 @@ impl ConnectDoor {
             Ok(Progress::InProgress) => {
                 if let Some(icmp) = queued_icmp(&seat.socket) {
                     self.abandon_slot(attempt.probe.slot);
-                    self.complete(attempt, at, self.home.icmp(icmp, attempt.peer.into()));
+                    self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
                 }
             }
             verdict => {
                 self.vacate(attempt.probe.slot);
-                self.finish(index, attempt, at, verdict, name);
+                self.finish(index, attempt, at, verdict, name, machine);
             }
         }
     }
@@ -151,6 +121,7 @@ impl ConnectDoor {
         at: Instant,
         verdict: Result<Progress, Errno>,
         name: Option<SocketAddr>,
+        machine: &Machine,
     ) {
         let Some(seat) = self.pool.seat(index) else { return };
         let local = match verdict {
@@ -158,18 +129,18 @@ impl ConnectDoor {
             // RFC 9293 section 3.10.7.3: a RST in SYN-SENT means "refused". Linux says "reset" only if
             // the connection stood before: the peer accepted it and dropped it at once.
             Err(Errno::CONNRESET) => name,
-            Err(errno) => return self.finish_failed(index, attempt, at, errno),
+            Err(errno) => return self.finish_failed(index, attempt, at, errno, machine),
         };
         self.pool.close(index);
         let local = local.unwrap_or_else(|| nameless(attempt.peer));
         self.complete(attempt, at, Outcome::Connected { local });
     }
 
-    fn finish_failed(&mut self, index: u32, attempt: Attempt, at: Instant, errno: Errno) {
+    fn finish_failed(&mut self, index: u32, attempt: Attempt, at: Instant, errno: Errno, machine: &Machine) {
         match self.pool.seat(index).and_then(|seat| queued_icmp(&seat.socket)) {
             Some(icmp) => {
                 self.pool.close(index);
-                self.complete(attempt, at, self.home.icmp(icmp, attempt.peer.into()));
+                self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
             }
             None if errno == Errno::CONNREFUSED && can_go_anywhere(attempt.peer) => {
                 self.pool.put_back(index);
@@ -177,13 +148,13 @@ impl ConnectDoor {
             }
             None => {
                 self.pool.close(index);
-                self.fail(attempt, at, errno);
+                self.fail(attempt, at, errno, machine);
             }
         }
     }
 
-    fn fail(&mut self, attempt: Attempt, at: Instant, errno: Errno) {
-        let outcome = self.home.errno(errno, attempt.peer.into(), at.since(attempt.sent));
+    fn fail(&mut self, attempt: Attempt, at: Instant, errno: Errno, machine: &Machine) {
+        let outcome = machine.home.errno(errno, attempt.peer.into(), at.since(attempt.sent));
         self.complete(attempt, at, outcome);
     }
 
@@ -191,12 +162,8 @@ impl ConnectDoor {
         self.completions.push(Completion { probe: attempt.probe, sent: attempt.sent, at, outcome });
     }
 
-    fn refuse(&mut self, probe: ProbeId) {
-        let fault = LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error());
-        self.refused.push(Event::Unsent { probe, at: self.now(), fault });
-    }
-
-    fn abandon(&mut self, probe: ProbeId) {
+    /// Nobody wants to hear of this attempt any more.
+    pub(super) fn abandon(&mut self, probe: ProbeId) {
         let index = self.slots.get(probe.slot as usize).copied().flatten();
         let attempt = index.and_then(|index| self.pool.seat(index)?.attempt);
         if attempt.is_some_and(|attempt| attempt.probe == probe) {
@@ -228,102 +195,6 @@ impl ConnectDoor {
         self.waiting -= 1;
         Some(index)
     }
-
-    /// Waits for news for at most `timeout` and turns all there is into completions.
-    fn collect(&mut self, mut timeout: Duration) {
-        let mut news = mem::take(&mut self.news);
-        loop {
-            // A failure here could only be a programming error; it shows as silence, never as an answer.
-            let told = self.epoll.wait(&mut news, Some(timeout));
-            let at = self.now();
-            for ready in (0..news.len()).filter_map(|position| news.get(position)) {
-                self.look(ready, at);
-            }
-            if told.is_err() || !news.is_full() {
-                break;
-            }
-            timeout = Duration::ZERO;
-        }
-        self.news = news;
-    }
-}
-
-impl Sockets for ConnectDoor {
-    fn now(&self) -> Instant {
-        Instant::from_nanos(clock::monotonic_nanos().saturating_sub(self.origin))
-    }
-
-    fn capacity(&self) -> Capacity {
-        self.capacity
-    }
-
-    fn receive(&mut self, inbox: &mut Vec<Event>) {
-        if self.waiting > 0 {
-            self.collect(Duration::ZERO);
-        }
-        inbox.append(&mut self.refused);
-        inbox.extend(self.completions.drain(..).map(Event::Connect));
-    }
-
-    fn transmit(&mut self, outbox: &mut Vec<Request>) {
-        for request in outbox.drain(..) {
-            match request {
-                Request::Connect { probe, to } => self.connect(probe, to),
-                Request::Datagram { probe, .. } => self.refuse(probe),
-                Request::Abandon(probe) => self.abandon(probe),
-            }
-        }
-    }
-
-    fn wait_until(&mut self, deadline: Option<Instant>) {
-        let start = self.now();
-        let nap = start + NAP;
-        let until = deadline.map_or(nap, |deadline| deadline.min(nap));
-        while self.completions.is_empty() {
-            let left = until.since(self.now());
-            if left >= SPIN {
-                // Whatever ends this wait, an interruption included, the caller wants to know of it.
-                return self.collect(left);
-            }
-            if left.is_zero() {
-                return;
-            }
-            if self.waiting > 0 {
-                self.collect(Duration::ZERO);
-            }
-            std::hint::spin_loop();
-        }
-    }
-}
-
-/// How much news is taken from epoll at a time.
-const NEWS: usize = 256;
-
-/// The longest wait: whoever wants the scan stopped is heard this often.
-const NAP: Duration = Duration::from_millis(100);
-
-/// Falling asleep and waking up takes about this long: a shorter wait is spent awake.
-const SPIN: Duration = Duration::from_micros(200);
-
-/// More slots than a window can have.
-const SLOTS: u32 = 1 << 20;
-
-/// Descriptors left for the rest of the program: outputs, inputs, name lookups.
-const RESERVE: usize = 32;
-
-/// No window pays beyond this: the kernel's memory leaves the processor's cache long before.
-const MOST: usize = 4096;
-
-fn capacity() -> Capacity {
-    let descriptors = usize::try_from(limits::raise_open_files()).unwrap_or(usize::MAX);
-    let open = limits::open_files().unwrap_or(3);
-    // Ports in TIME_WAIT may be used for other peers, but not for those they remember: leave them alone as
-    // long as that leaves a quarter.
-    let ports = limits::ephemeral_ports().map_or(usize::MAX, |ports| ports.len());
-    let resting = limits::time_wait().unwrap_or(0);
-    let ports = ports.saturating_sub(resting).max(ports / 4);
-    let sockets = descriptors.saturating_sub(open).saturating_sub(RESERVE).min(ports).clamp(1, MOST);
-    Capacity { sockets, datagrams: 0 }
 }
 
 /// The first ICMP error in the queue: the one that ended the attempt. Without one the queue is empty now.

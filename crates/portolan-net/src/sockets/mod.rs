@@ -1,7 +1,9 @@
 //! The door without privilege.
 
 mod connect;
+mod door;
 mod home;
+mod machine;
 mod pool;
 
-pub use connect::ConnectDoor;
+pub use door::SocketDoor;
