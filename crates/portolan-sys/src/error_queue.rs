@@ -6,7 +6,6 @@
 use std::ffi::c_int;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::ptr;
 
 use crate::Errno;
 use crate::socket::last_errno;
@@ -24,11 +23,12 @@ pub enum Origin {
     Other(u8),
 }
 
-/// How much of the quoted packet is kept: a TCP header with every option has 60 bytes.
-pub const QUOTE: usize = 64;
+/// How much of a quoted packet is worth room: a host quotes up to 576 bytes of its whole ICMP message
+/// (RFC 1812 section 4.3.2.3).
+pub const QUOTE: usize = 576;
 
 /// One error as it was queued.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct QueuedError {
     /// Who made it.
     pub origin: Origin,
@@ -38,61 +38,75 @@ pub struct QueuedError {
     pub icmp_type: u8,
     /// The code field, for an ICMP of either kind.
     pub code: u8,
+    /// Where our packet was going, if the kernel said so.
+    pub to: Option<SocketAddr>,
     /// Who sent it, if the kernel said so; the port means nothing.
     pub offender: Option<SocketAddr>,
     /// The TTL or hop limit it arrived with, if the kernel said so.
     pub ttl: Option<u8>,
-    quote: [u8; QUOTE],
-    quoted: usize,
-}
-
-impl QueuedError {
-    /// What it quotes of our packet, from the transport header on; at most [`QUOTE`] bytes.
-    pub fn quoted(&self) -> &[u8] {
-        self.quote.get(..self.quoted).unwrap_or(&[])
-    }
+    /// How many bytes of what was quoted of our packet were written to the reader's buffer.
+    pub quoted: usize,
 }
 
 /// Takes the oldest error off the queue of `socket`; `None` if the queue is empty.
-pub fn read(socket: impl AsFd) -> Result<Option<QueuedError>, Errno> {
-    let mut quote = [0; QUOTE];
+///
+/// What it quotes of our packet goes to `quote`, as much as has room there: of a datagram its payload, of a
+/// segment what follows the TCP header.
+pub fn read(socket: impl AsFd, quote: &mut [u8]) -> Result<Option<QueuedError>, Errno> {
+    let mut name = [0; NAME];
     let mut control = [0; CONTROL];
-    match receive(socket.as_fd(), &mut quote, &mut control) {
-        Ok((quoted, controls)) => {
-            let mut error = parse(control.get(..controls).unwrap_or(&[]));
-            error.quote = quote;
-            error.quoted = quoted.min(QUOTE);
-            Ok(Some(error))
-        }
+    match receive(socket.as_fd(), quote, &mut name, &mut control) {
+        Ok(Lengths { quoted, named, controls }) => Ok(Some(QueuedError {
+            to: name.get(..named).and_then(socket_address),
+            quoted,
+            ..parse(control.get(..controls).unwrap_or(&[]))
+        })),
         Err(Errno::AGAIN) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
 
+/// Room for the name of a peer: struct sockaddr_in6 is the longest.
+const NAME: usize = size_of::<libc::sockaddr_in6>();
+
 /// Room for the control messages: an extended error with its IPv6 offender, a hop limit, and some more.
 const CONTROL: usize = 256;
 
-/// `recvmsg(MSG_ERRQUEUE)`: how many bytes of the packet and of control messages were written.
+/// How many bytes of each buffer were written.
+struct Lengths {
+    quoted: usize,
+    named: usize,
+    controls: usize,
+}
+
+/// `recvmsg(MSG_ERRQUEUE)`.
 fn receive(
     socket: BorrowedFd<'_>,
-    quote: &mut [u8; QUOTE],
+    quote: &mut [u8],
+    name: &mut [u8; NAME],
     control: &mut [u8; CONTROL],
-) -> Result<(usize, usize), Errno> {
+) -> Result<Lengths, Errno> {
     let mut vector = libc::iovec { iov_base: quote.as_mut_ptr().cast(), iov_len: quote.len() };
     // SAFETY: msghdr is a C struct of integers and pointers, for which all zeros is a valid value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_name = ptr::null_mut();
+    message.msg_name = name.as_mut_ptr().cast();
+    message.msg_namelen = NAME as _;
     message.msg_iov = &raw mut vector;
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = CONTROL as _;
-    // SAFETY: the descriptor is open while it is borrowed. Every pointer in `message` is null or points
-    // to memory that is borrowed mutably by this function for the whole call, with its true length.
+    // SAFETY: the descriptor is open while it is borrowed. Every pointer in `message` points to memory that is
+    // borrowed mutably by this function for the whole call, with its true length; the kernel asks nothing of
+    // its alignment.
     let received = unsafe {
         libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
     };
     match usize::try_from(received) {
-        Ok(quoted) => Ok((quoted, (message.msg_controllen as usize).min(CONTROL))),
+        Ok(quoted) => Ok(Lengths {
+            quoted: quoted.min(quote.len()),
+            named: (message.msg_namelen as usize).min(NAME),
+            controls: (message.msg_controllen as usize).min(CONTROL),
+        }),
         Err(_) => Err(last_errno()),
     }
 }
@@ -104,9 +118,9 @@ fn parse(control: &[u8]) -> QueuedError {
         errno: 0,
         icmp_type: 0,
         code: 0,
+        to: None,
         offender: None,
         ttl: None,
-        quote: [0; QUOTE],
         quoted: 0,
     };
     for (level, kind, data) in Controls(control) {

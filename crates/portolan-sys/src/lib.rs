@@ -1,7 +1,7 @@
 //! Safe wrappers over the parts of Linux that portolan touches: one file per kernel object.
 //!
 //! This is the only crate with `unsafe` in it, and each such block says why it is sound. Where rustix
-//! has a safe call, that is used; libc stands in for what it lacks (the error queue, `getifaddrs`).
+//! has a safe call, that is used; libc stands in for what it lacks (the error queue, `SO_MEMINFO`, `getifaddrs`).
 //! Nothing here knows what a scan is.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -10,6 +10,7 @@ compile_error!(
 );
 
 pub mod clock;
+pub mod datagram;
 pub mod epoll;
 pub mod error_queue;
 pub mod interfaces;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, ipproto, sockopt};
 
 use crate::Errno;
 
@@ -49,22 +49,7 @@ impl TcpSocket {
     /// A socket that does not block, is not inherited by other programs, and queues ICMP errors
     /// together with the TTL or hop limit they arrived with.
     pub fn open(family: Family) -> Result<Self, Errno> {
-        let domain = match family {
-            Family::V4 => AddressFamily::INET,
-            Family::V6 => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = TcpSocket {
-            fd: rustix::net::socket_with(domain, SocketType::STREAM, flags, Some(ipproto::TCP))?,
-        };
-        let (level, options) = match family {
-            Family::V4 => (libc::IPPROTO_IP, [libc::IP_RECVERR, libc::IP_RECVTTL]),
-            Family::V6 => (libc::IPPROTO_IPV6, [libc::IPV6_RECVERR, libc::IPV6_RECVHOPLIMIT]),
-        };
-        for option in options {
-            switch_on(socket.fd.as_fd(), level, option)?;
-        }
-        Ok(socket)
+        Ok(TcpSocket { fd: open(family, SocketType::STREAM, ipproto::TCP)? })
     }
 
     /// Starts a connection to `to`.
@@ -103,6 +88,23 @@ impl AsFd for TcpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// A socket that does not block, is not inherited by other programs, and queues ICMP errors together with the
+/// TTL or hop limit they arrived with.
+pub(crate) fn open(family: Family, kind: SocketType, protocol: Protocol) -> Result<OwnedFd, Errno> {
+    let (domain, level, options) = match family {
+        Family::V4 => (AddressFamily::INET, libc::IPPROTO_IP, [libc::IP_RECVERR, libc::IP_RECVTTL]),
+        Family::V6 => {
+            (AddressFamily::INET6, libc::IPPROTO_IPV6, [libc::IPV6_RECVERR, libc::IPV6_RECVHOPLIMIT])
+        }
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = rustix::net::socket_with(domain, kind, flags, Some(protocol))?;
+    for option in options {
+        switch_on(fd.as_fd(), level, option)?;
+    }
+    Ok(fd)
 }
 
 /// `setsockopt(fd, level, option, 1)`, for options that rustix does not know.

@@ -199,7 +199,7 @@ impl Connects {
 
 /// The first ICMP error in the queue: the one that ended the attempt. Without one the queue is empty now.
 fn queued_icmp(socket: &TcpSocket) -> Option<Icmp> {
-    let errors = std::iter::from_fn(|| error_queue::read(socket).ok().flatten());
+    let errors = std::iter::from_fn(|| error_queue::read(socket, &mut []).ok().flatten());
     // No attempt meets more than a few; the bound keeps a flood of them from holding us here.
     errors.take(16).find_map(|error| icmp(&error))
 }

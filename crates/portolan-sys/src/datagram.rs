@@ -1,0 +1,128 @@
+//! UDP sockets that never block and that keep the ICMP errors they meet.
+//!
+//! Before editing, read udp(7), ip(7) on `IP_RECVERR`, socket(7), and RFC 1122 section 4.1.3.
+//!
+//! They are not connected. A connected one is told of some errors only (RFC 1122 section 4.2.3.9 calls the
+//! others soft), and one socket can speak to everybody.
+
+use std::ffi::c_int;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{RecvFlags, SendFlags, SocketType, bind, getsockname, ipproto, recvfrom, sendto, sockopt};
+
+use crate::Errno;
+use crate::socket::{Family, last_errno, open};
+
+/// A datagram as it was taken off the receive queue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// From where.
+    pub from: SocketAddr,
+    /// How many bytes of it were written to the reader's buffer.
+    pub len: usize,
+    /// Whether it was longer than the buffer: the rest is lost.
+    pub truncated: bool,
+}
+
+/// A UDP socket with a port of its own. Dropping it closes it.
+#[derive(Debug)]
+pub struct UdpSocket {
+    fd: OwnedFd,
+    port: u16,
+}
+
+impl UdpSocket {
+    /// A socket that does not block, is not inherited by other programs, queues ICMP errors together with the
+    /// TTL or hop limit they arrived with, speaks one family only, has a port chosen by the kernel, and as much
+    /// room for what it receives as is allowed without privilege.
+    pub fn open(family: Family) -> Result<Self, Errno> {
+        let fd = open(family, SocketType::DGRAM, ipproto::UDP)?;
+        // Beyond the limit of the machine (net.core.rmem_max) the kernel grants the limit.
+        sockopt::set_socket_recv_buffer_size(&fd, 1 << 30)?;
+        let unspecified: SocketAddr = match family {
+            Family::V4 => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            Family::V6 => {
+                sockopt::set_ipv6_v6only(&fd, true)?;
+                (Ipv6Addr::UNSPECIFIED, 0).into()
+            }
+        };
+        bind(&fd, &unspecified)?;
+        let port = SocketAddr::try_from(getsockname(&fd)?)?.port();
+        Ok(UdpSocket { fd, port })
+    }
+
+    /// Our port.
+    pub const fn local_port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many bytes of kernel memory the datagrams and errors that wait here may take, with all that the kernel
+    /// adds to each: twice what was asked for or what is allowed, whichever is less (socket(7)).
+    pub fn receive_buffer(&self) -> Result<usize, Errno> {
+        sockopt::socket_recv_buffer_size(&self.fd)
+    }
+
+    /// Sends a datagram.
+    ///
+    /// An error need not be about this datagram: if the kernel has been told of an error about an earlier one, it
+    /// gives that and sends nothing.
+    pub fn send_to(&self, to: &SocketAddr, payload: &[u8]) -> Result<(), Errno> {
+        sendto(&self.fd, payload, SendFlags::DONTWAIT, to).map(drop)
+    }
+
+    /// Takes the oldest datagram off the receive queue; `None` if the queue is empty.
+    ///
+    /// An error is about an earlier datagram of ours, as with [`send_to`](Self::send_to): ask again.
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, Errno> {
+        let room = buffer.len();
+        // With TRUNC the length is the true one.
+        match recvfrom(&self.fd, buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
+            Ok((_, length, Some(from))) => Ok(Some(Received {
+                from: SocketAddr::try_from(from)?,
+                len: length.min(room),
+                truncated: length > room,
+            })),
+            // Every datagram has a sender.
+            Ok((_, _, None)) => Err(Errno::DESTADDRREQ),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// How many datagrams this socket has lost so far because there was no room for them; it wraps around.
+    ///
+    /// `SO_RXQ_OVFL` gives the same number with each datagram, but as it stood when that one came in: what is lost
+    /// after the last one that found room would never be told.
+    pub fn overruns(&self) -> Result<u32, Errno> {
+        let mut counters = [0_u32; MEMINFO_DROPS + 1];
+        let mut length = size_of_val(&counters) as libc::socklen_t;
+        // SAFETY: the descriptor is open while it is borrowed; the value pointer and the length describe a local
+        // array of integers, of which the kernel writes no more than that length.
+        let result = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                SO_MEMINFO,
+                counters.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        if result == 0 { Ok(counters[MEMINFO_DROPS]) } else { Err(last_errno()) }
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// `include/uapi/asm-generic/socket.h`, since Linux 4.12.
+const SO_MEMINFO: c_int = 55;
+
+/// `SK_MEMINFO_DROPS` of `include/uapi/linux/sock_diag.h`.
+const MEMINFO_DROPS: usize = 8;
+
+#[cfg(test)]
+mod tests;
