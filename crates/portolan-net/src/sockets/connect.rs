@@ -11,12 +11,13 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use portolan_model::sockets::{Completion, Event, Outcome, ProbeId};
-use portolan_model::{Address, Endpoint, Icmp, IcmpFamily, Instant, LocalFault};
+use portolan_model::{Endpoint, Icmp, Instant, LocalFault};
 use portolan_sys::Errno;
 use portolan_sys::epoll::Ready;
-use portolan_sys::error_queue::{self, Origin};
+use portolan_sys::error_queue;
 use portolan_sys::socket::{Family, Progress, TcpSocket};
 
+use super::home;
 use super::machine::Machine;
 use super::pool::{Attempt, Pool};
 
@@ -201,17 +202,7 @@ impl Connects {
 fn queued_icmp(socket: &TcpSocket) -> Option<Icmp> {
     let errors = std::iter::from_fn(|| error_queue::read(socket, &mut []).ok().flatten());
     // No attempt meets more than a few; the bound keeps a flood of them from holding us here.
-    errors.take(16).find_map(|error| icmp(&error))
-}
-
-fn icmp(error: &error_queue::QueuedError) -> Option<Icmp> {
-    let family = match error.origin {
-        Origin::Icmp => IcmpFamily::V4,
-        Origin::Icmp6 => IcmpFamily::V6,
-        Origin::Local | Origin::Other(_) => return None,
-    };
-    let from = error.offender.map(Address::from);
-    Some(Icmp { family, icmp_type: error.icmp_type, code: error.code, from, ttl: error.ttl })
+    errors.take(16).find_map(|error| home::icmp(&error))
 }
 
 /// Connecting to a link-local address binds the socket to its interface for good: it can go nowhere else.

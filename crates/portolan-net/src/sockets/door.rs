@@ -10,6 +10,7 @@ use portolan_sys::{Errno, limits};
 use portolan_target::AddressSet;
 
 use super::connect::Connects;
+use super::datagram::{self, Datagrams};
 use super::machine::Machine;
 use crate::error::NetError;
 
@@ -24,7 +25,7 @@ pub struct SocketDoor {
     refused_by_guard: u64,
     news: ReadyList,
     connects: Connects,
-    refused: Vec<Event>,
+    datagrams: Datagrams,
 }
 
 impl SocketDoor {
@@ -39,7 +40,7 @@ impl SocketDoor {
             refused_by_guard: 0,
             news: ReadyList::with_capacity(NEWS),
             connects: Connects::new(capacity.sockets),
-            refused: Vec::new(),
+            datagrams: Datagrams::new(),
         })
     }
 
@@ -49,41 +50,62 @@ impl SocketDoor {
         self.refused_by_guard
     }
 
-    fn connect(&mut self, probe: ProbeId, to: Endpoint) {
-        match self.guard(probe, to) {
-            Some(fault) => self.connects.refuse(probe, to, fault, &self.machine),
-            None => self.connects.connect(probe, to, &self.machine),
+    fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Connect { probe, to } => match self.guard(probe, to, Transport::Tcp) {
+                Some(fault) => self.connects.refuse(probe, to, fault, &self.machine),
+                None => self.connects.connect(probe, to, &self.machine),
+            },
+            Request::Datagram { probe, to, payload, own_port } => {
+                match self.guard(probe, to, Transport::Udp) {
+                    Some(fault) => self.datagrams.refuse(probe, fault, &self.machine),
+                    None => self.datagrams.send(probe, to, &payload, own_port, &self.machine),
+                }
+            }
+            Request::Abandon(probe) => {
+                self.connects.abandon(probe);
+                self.datagrams.abandon(probe, &self.machine);
+            }
         }
     }
 
     /// The last look before a packet leaves.
-    fn guard(&mut self, probe: ProbeId, to: Endpoint) -> Option<LocalFault> {
+    fn guard(&mut self, probe: ProbeId, to: Endpoint, transport: Transport) -> Option<LocalFault> {
         // What was forbidden without a zone is forbidden in every zone.
         if self.forbidden.contains(to.address) || self.forbidden.contains(Address::new(to.address.ip())) {
             self.refused_by_guard += 1;
             return Some(LocalFault::Other(Errno::PERM.raw_os_error()));
         }
-        if to.transport != Transport::Tcp {
+        if to.transport != transport {
             return Some(LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error()));
         }
         // A slot beyond any window would only cost memory.
         (probe.slot >= SLOTS).then_some(LocalFault::Other(Errno::INVAL.raw_os_error()))
     }
 
-    fn refuse(&mut self, probe: ProbeId) {
-        let fault = LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error());
-        self.refused.push(Event::Unsent { probe, at: self.now(), fault });
+    /// Whether anything may come in.
+    fn is_waiting(&self) -> bool {
+        self.connects.is_waiting() || self.datagrams.is_waiting()
+    }
+
+    /// Whether something was noticed that was not reported yet.
+    const fn has_news(&self) -> bool {
+        self.connects.has_news() || self.datagrams.has_news()
     }
 
     /// Waits for news for at most `timeout` and turns all there is into events.
     fn collect(&mut self, mut timeout: Duration) {
         let mut news = mem::take(&mut self.news);
-        loop {
+        for _ in 0..ROUNDS {
             // A failure here could only be a programming error; it shows as silence, never as an answer.
             let told = self.machine.epoll.wait(&mut news, Some(timeout));
             let at = self.now();
             for ready in (0..news.len()).filter_map(|position| news.get(position)) {
-                self.connects.look(ready, at, &self.machine);
+                if ready.token < datagram::TOKENS {
+                    self.connects.look(ready, at, &self.machine);
+                } else {
+                    self.datagrams.look(ready.token, at, &self.machine);
+                }
             }
             if told.is_err() || !news.is_full() {
                 break;
@@ -104,20 +126,16 @@ impl Sockets for SocketDoor {
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
-        if self.connects.is_waiting() {
+        if self.is_waiting() {
             self.collect(Duration::ZERO);
         }
-        inbox.append(&mut self.refused);
+        self.datagrams.report(inbox);
         self.connects.report(inbox);
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
-            match request {
-                Request::Connect { probe, to } => self.connect(probe, to),
-                Request::Datagram { probe, .. } => self.refuse(probe),
-                Request::Abandon(probe) => self.connects.abandon(probe),
-            }
+            self.carry_out(request);
         }
     }
 
@@ -125,7 +143,7 @@ impl Sockets for SocketDoor {
         let start = self.now();
         let nap = start + NAP;
         let until = deadline.map_or(nap, |deadline| deadline.min(nap));
-        while !self.connects.has_news() {
+        while !self.has_news() {
             let left = until.since(self.now());
             if left >= SPIN {
                 // Whatever ends this wait, an interruption included, the caller wants to know of it.
@@ -134,7 +152,7 @@ impl Sockets for SocketDoor {
             if left.is_zero() {
                 return;
             }
-            if self.connects.is_waiting() {
+            if self.is_waiting() {
                 self.collect(Duration::ZERO);
             }
             std::hint::spin_loop();
@@ -145,6 +163,10 @@ impl Sockets for SocketDoor {
 /// How much news is taken from epoll at a time.
 const NEWS: usize = 256;
 
+/// How often news is taken in one go. A full house of connections fits; sockets that are spoken to without end have
+/// news without end, and must not hold us.
+const ROUNDS: usize = 32;
+
 /// The longest wait: whoever wants the scan stopped is heard this often.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -154,7 +176,7 @@ const SPIN: Duration = Duration::from_micros(200);
 /// More slots than a window can have.
 const SLOTS: u32 = 1 << 20;
 
-/// Descriptors left for the rest of the program: outputs, inputs, name lookups.
+/// Descriptors left for the rest of the program: outputs, inputs, name lookups, and the sockets of datagrams.
 const RESERVE: usize = 32;
 
 /// No window pays beyond this: the kernel's memory leaves the processor's cache long before.
@@ -169,5 +191,5 @@ fn capacity() -> Capacity {
     let resting = limits::time_wait().unwrap_or(0);
     let ports = ports.saturating_sub(resting).max(ports / 4);
     let sockets = descriptors.saturating_sub(open).saturating_sub(RESERVE).min(ports).clamp(1, MOST);
-    Capacity { sockets, datagrams: 0 }
+    Capacity { sockets, datagrams: datagram::capacity() }
 }

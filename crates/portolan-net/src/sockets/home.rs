@@ -7,6 +7,7 @@ use std::time::Duration;
 use portolan_model::sockets::Outcome;
 use portolan_model::{Address, Icmp, IcmpFamily, LocalFault};
 use portolan_sys::Errno;
+use portolan_sys::error_queue::{Origin, QueuedError};
 use portolan_sys::interfaces::InterfaceAddress;
 
 /// The addresses of this machine.
@@ -52,12 +53,22 @@ impl Home {
         })
     }
 
+    /// What an errno is that kept a datagram to `target` from being sent.
+    pub(super) fn unsent(&self, errno: Errno, target: Address) -> LocalFault {
+        match self.errno(errno, target, Duration::ZERO) {
+            Outcome::Local(fault) => fault,
+            // Said of other datagrams, whose errors found no room in the queue: ours can be sent later.
+            _ => LocalFault::NoBuffers,
+        }
+    }
+
     fn no_neighbour(&self, target: Address) -> LocalFault {
         let on_link = self.addresses.iter().any(|own| in_zone(own, target) && own.shares_prefix(target.ip()));
         LocalFault::NoNeighbour { on_link }
     }
 
-    fn is_own(&self, address: Address) -> bool {
+    /// Whether this machine is what `address` leads to.
+    pub(super) fn is_own(&self, address: Address) -> bool {
         // The whole of 127.0.0.0/8 is ours (RFC 1122 section 3.2.1.3), and connecting to the
         // unspecified address means this machine.
         address.ip().is_loopback()
@@ -68,6 +79,17 @@ impl Home {
     fn speaks_family_of(&self, target: Address) -> bool {
         self.addresses.iter().any(|own| own.ip.is_ipv6() == target.is_ipv6())
     }
+}
+
+/// The ICMP error that the kernel queued, if it is one.
+pub(super) fn icmp(error: &QueuedError) -> Option<Icmp> {
+    let family = match error.origin {
+        Origin::Icmp => IcmpFamily::V4,
+        Origin::Icmp6 => IcmpFamily::V6,
+        Origin::Local | Origin::Other(_) => return None,
+    };
+    let from = error.offender.map(Address::from);
+    Some(Icmp { family, icmp_type: error.icmp_type, code: error.code, from, ttl: error.ttl })
 }
 
 /// Half of what the kernel waits for the first answer of a neighbour.
@@ -163,6 +185,20 @@ mod tests {
             assert_eq!(soon(errno), outcome, "{errno}");
         }
         assert_eq!(home().errno(Errno::HOSTUNREACH, target, Duration::from_secs(3)), ON_LINK);
+    }
+
+    #[test]
+    fn no_datagram_is_refused_before_it_was_sent() {
+        let target = address("198.18.0.9");
+        for (errno, fault) in [
+            (Errno::CONNREFUSED, LocalFault::NoBuffers),
+            (Errno::NOBUFS, LocalFault::NoBuffers),
+            (Errno::HOSTUNREACH, LocalFault::NoRoute),
+            (Errno::PERM, LocalFault::Firewall),
+            (Errno::MSGSIZE, LocalFault::Other(90)),
+        ] {
+            assert_eq!(home().unsent(errno, target), fault, "{errno}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The door without privilege.
 
 mod connect;
+mod datagram;
 mod door;
 mod home;
 mod machine;
 mod pool;
+mod sending;
 
 pub use door::SocketDoor;
