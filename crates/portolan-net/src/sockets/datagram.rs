@@ -136,12 +136,14 @@ impl Datagrams {
     ) -> Result<Event, Errno> {
         let Datagrams { places, events, buffer, .. } = self;
         let Some(Some(port)) = places.get(index) else { return Err(Errno::BADF) };
+        let before = events.len();
         let tell = |found: Found<'_>| {
             if let Found::Error(error, quote) = found {
                 events.extend(told(error, quote, machine.now(), &machine.home));
             }
         };
-        let held = sending::send(&port.socket, &to.address.socket(to.port), payload, buffer, tell)?;
+        let sent = sending::send(&port.socket, &to.address.socket(to.port), payload, buffer, tell);
+        let held = sent.inspect_err(|_| forget_local(events, before, to))?;
         Ok(Event::Sent { probe, at: machine.now(), local: port.socket.local_port(), held })
     }
 
@@ -281,6 +283,17 @@ fn told(error: QueuedError, quote: &[u8], at: Instant, home: &Home) -> Option<Ev
     Some(Event::Error(DatagramError { to, at, outcome, quoted: quote.into() }))
 }
 
+/// Of the events from `first` on, forgets what this machine itself had against a datagram to `to`: it never left, and
+/// [`Event::Unsent`] will say why.
+fn forget_local(events: &mut Vec<Event>, first: usize, to: Endpoint) {
+    let is_about_it = |event: &Event| match event {
+        Event::Error(error) => error.to == to && matches!(error.outcome, Outcome::Local(_)),
+        _ => false,
+    };
+    let kept: Vec<Event> = events.drain(first..).filter(|event| !is_about_it(event)).collect();
+    events.extend(kept);
+}
+
 /// Whether a datagram from there is one that we sent ourselves, which a broadcast or a multicast may bring back.
 fn is_ours(from: SocketAddr, places: &[Option<Port>], home: &Home) -> bool {
     home.is_own(from.into())
@@ -312,3 +325,68 @@ const LONGEST: usize = 1 << 16;
 
 /// How often a socket is looked at for the last time.
 const ROUNDS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use portolan_sys::interfaces::InterfaceAddress;
+
+    use super::*;
+
+    const TARGET: &str = "198.18.0.9:7";
+
+    /// An ICMP error about a datagram to `to`.
+    fn error(to: &str, code: u8, offender: &str) -> QueuedError {
+        QueuedError {
+            origin: Origin::Icmp,
+            errno: Errno::HOSTUNREACH.raw_os_error(),
+            icmp_type: 3,
+            code,
+            to: Some(to.parse().unwrap()),
+            offender: Some(offender.parse().unwrap()),
+            ttl: Some(64),
+            quoted: 0,
+        }
+    }
+
+    fn event(error: QueuedError) -> Option<Event> {
+        let own = InterfaceAddress { index: 2, ip: "198.18.0.1".parse().unwrap(), prefix: 24 };
+        told(error, b"", Instant::ZERO, &Home::new(vec![own]))
+    }
+
+    fn outcome(error: QueuedError) -> Option<Outcome> {
+        match event(error)? {
+            Event::Error(error) => Some(error.outcome),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn every_error_is_told_as_what_it_is() {
+        assert!(
+            matches!(outcome(error(TARGET, 3, "198.18.0.9:0")), Some(Outcome::Icmp(icmp)) if icmp.code == 3)
+        );
+        let no_neighbour = Outcome::Local(LocalFault::NoNeighbour { on_link: true });
+        assert_eq!(outcome(error(TARGET, 1, "198.18.0.1:0")), Some(no_neighbour));
+        let too_long = QueuedError {
+            origin: Origin::Local,
+            errno: Errno::MSGSIZE.raw_os_error(),
+            ..error(TARGET, 0, "198.18.0.1:0")
+        };
+        assert_eq!(outcome(too_long), Some(Outcome::Local(LocalFault::Other(90))));
+        // Without a port nobody knows which; what is neither ICMP nor an error of ours (a time stamp) is no error.
+        assert_eq!(outcome(QueuedError { to: Some("198.18.0.9:0".parse().unwrap()), ..too_long }), None);
+        assert_eq!(outcome(QueuedError { to: None, ..too_long }), None);
+        assert_eq!(outcome(QueuedError { origin: Origin::Other(4), ..too_long }), None);
+    }
+
+    #[test]
+    fn what_our_own_firewall_says_of_a_datagram_that_never_left_is_said_once() {
+        let ours = error(TARGET, 1, "198.18.0.1:0");
+        let others = [error("198.18.0.9:8", 1, "198.18.0.1:0"), error(TARGET, 3, "198.18.0.9:0")];
+        let mut events: Vec<Event> =
+            [ours, ours, others[0], ours, others[1]].into_iter().filter_map(event).collect();
+        forget_local(&mut events, 1, udp(TARGET.parse().unwrap()));
+        let kept: Vec<Event> = [ours, others[0], others[1]].into_iter().filter_map(event).collect();
+        assert_eq!(events, kept);
+    }
+}

@@ -64,7 +64,11 @@ pub(super) fn send(
         let errno = match socket.send(to, payload) {
             Ok(()) => return Ok(held),
             Err(errno) if may_be_anothers(errno) => errno,
-            Err(errno) => return Err(errno),
+            Err(errno) => {
+                // Whoever kept it back may have said so in the queue as well, as a firewall of ours that rejects.
+                take_errors(socket, buffer, tell);
+                return Err(errno);
+            }
         };
         let mut pending = 0;
         take_errors(socket, buffer, |found| {

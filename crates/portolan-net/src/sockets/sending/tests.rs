@@ -17,6 +17,8 @@ enum Peer {
     NoRoute,
     /// This machine finds the datagram too long for it.
     TooLong,
+    /// This machine's firewall rejects it, and sends an ICMP error to ourselves.
+    Forbidden,
 }
 
 /// `udp_sendmsg`, `__udp4_lib_err`, `ip_icmp_error` and `sock_dequeue_err_skb`, reduced to what matters here.
@@ -101,6 +103,10 @@ impl Socket for Kernel {
             let error = QueuedError { origin: Origin::Local, errno, to: named, ..unreachable(0, 0) };
             self.queue.borrow_mut().push_back(error);
             return Err(Errno::MSGSIZE);
+        }
+        if peer == Peer::Forbidden {
+            self.come_in(unreachable(to.port(), 13));
+            return Err(Errno::PERM);
         }
         if self.calls.get().is_multiple_of(self.full) {
             return if self.recverr { Err(Errno::NOBUFS) } else { Ok(()) };
@@ -274,6 +280,16 @@ fn what_the_kernel_itself_has_against_a_datagram_is_no_reason_to_try_for_ever() 
     assert_eq!(kernel.calls.get(), 4);
     assert_eq!(notes.0, [(8, 3)], "it is said once, in the errno");
     assert_eq!(kernel.queue.borrow().len(), 0);
+}
+
+#[test]
+fn what_a_firewall_of_ours_says_besides_is_told_with_its_datagram_and_not_with_the_next() {
+    let kernel = Kernel::with(|port| if port == 7 { Peer::Forbidden } else { Peer::Open });
+    let mut notes = Notes::default();
+    assert_eq!(notes.send(&kernel, 7), Err(Errno::PERM));
+    assert_eq!(notes.0, [(7, 13)]);
+    assert_eq!(notes.send(&kernel, 8), Ok(0));
+    assert_eq!((kernel.calls.get(), kernel.left()), (2, 1));
 }
 
 #[test]
