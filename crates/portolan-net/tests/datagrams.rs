@@ -283,21 +283,24 @@ fn what_cannot_be_sent_is_said_to_be_our_own_failure() {
 #[test]
 fn a_stranger_wakes_us_too() {
     let mut door = door();
-    let (service, to) = serve(V4).unwrap();
+    let (_service, to) = serve(V4).unwrap();
     let local = send(&mut door, 0, to, false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // Late, so that the door is asleep by then.
-            let _ = service.recv_from(&mut [0; 16]);
-            let (patient, _) = serve(V4).unwrap();
-            patient.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
-            let _ = patient.recv_from(&mut [0; 1]);
-            patient.send_to(b"knock", (V4, local)).unwrap();
-        });
+    let mut woken_before_the_nap_ended = || {
         let start = door.now();
-        door.wait_until(Some(start + Duration::from_secs(1)));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Late, so that the door is asleep by then.
+                let (stranger, _) = serve(V4).unwrap();
+                stranger.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+                let _ = stranger.recv_from(&mut [0; 1]);
+                stranger.send_to(b"knock", (V4, local)).unwrap();
+            });
+            door.wait_until(Some(start + Duration::from_secs(1)));
+        });
         let waited = door.now().since(start);
-        assert!(waited < Duration::from_millis(99), "{waited:?}: it was not the nap that ended");
         assert!(matches!(hear(&mut door, |events| !events.is_empty())[..], [Event::Datagram(_)]));
-    });
+        waited < Duration::from_millis(90)
+    };
+    // A busy machine may be late once.
+    assert!((0..5).any(|_| woken_before_the_nap_ended()));
 }
