@@ -41,6 +41,7 @@ const TABLE: &[Room] = &[
     Room { name: "target", may_import: &["model"], tests_may_import: &[] },
     Room { name: "sys", may_import: &[], tests_may_import: &[] },
     Room { name: "scan", may_import: &["model", "wire", "target"], tests_may_import: &["sim"] },
+    Room { name: "detect", may_import: &["model"], tests_may_import: &[] },
     Room { name: "explain", may_import: &["model", "wire"], tests_may_import: &[] },
     Room { name: "report", may_import: &["model", "explain"], tests_may_import: &[] },
     Room { name: "net", may_import: &["model", "wire", "target", "sys"], tests_may_import: &["sim"] },
@@ -49,7 +50,8 @@ const TABLE: &[Room] = &[
     Room { name: "xtask", may_import: &[], tests_may_import: &[] },
 ];
 
-const DOOR: &[&str] = &["model", "wire", "target", "sys", "scan", "explain", "report", "net", "sim"];
+const DOOR: &[&str] =
+    &["model", "wire", "target", "sys", "scan", "detect", "explain", "report", "net", "sim"];
 
 fn arrows(metadata: &Value) -> Vec<String> {
     let packages: Vec<&Value> = metadata["packages"].as_array().into_iter().flatten().collect();

@@ -207,7 +207,8 @@ impl Piece {
 }
 
 impl Check {
-    fn holds(&self, answer: &[u8], cookie: Option<&Cookie>) -> bool {
+    /// Whether it holds of these bytes. Without a cookie any id will do.
+    pub fn holds(&self, answer: &[u8], cookie: Option<&Cookie>) -> bool {
         match self {
             Check::AtLeast(len) => answer.len() >= usize::from(*len),
             Check::At { offset, pieces } => {
