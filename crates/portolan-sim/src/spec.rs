@@ -70,7 +70,8 @@ impl WorldSpec {
     pub fn fingerprint(&self) -> String {
         let mut hosts: Vec<_> = self.hosts.iter().map(HostSpec::fingerprint).collect();
         hosts.sort();
-        format!("path {:?}\nhosts {hosts:#?}\nmachine {:?}", self.path, self.machine)
+        let asked = [&self.ports, &self.udp_ports].map(|ports| !ports.0.is_empty());
+        format!("asked {asked:?}\npath {:?}\nhosts {hosts:#?}\nmachine {:?}", self.path, self.machine)
     }
 
     fn check(&self) -> Result<(), WorldError> {
