@@ -3,8 +3,10 @@
 //!
 //! A [`WorldSpec`] is a file of `worlds/`; with a seed it becomes a [`World`], whose truth about every
 //! endpoint is a pure function of that seed. [`SimSockets`] is the door: the engine's connects become SYNs
-//! that pass the world's nodes, and what comes back completes them, in virtual time. Same seed and same
-//! requests: same events, bit for bit. A [`Score`] compares what an engine told with the truth.
+//! that pass the world's nodes, and what comes back completes them, in virtual time; its datagrams pass the same
+//! nodes, to services that speak a little protocol of their own (a request of kind `a` is `Qa` and an id, its answer
+//! `Aa` and the same id). Same seed and same requests: same events, bit for bit. A [`Score`] compares what an engine
+//! told with the truth.
 //!
 //! ```
 //! use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};

@@ -26,7 +26,7 @@ use datagrams::Datagrams;
 ///
 /// It keeps the contract of [`Sockets`] (see [`crate::conformance`]) but for what a world does on purpose:
 /// where a node duplicates, a completion may come twice; where a node forges, one may come that nobody
-/// asked for.
+/// asked for, and so may datagrams and errors about datagrams.
 #[derive(Debug)]
 pub struct SimSockets {
     world: World,

@@ -2,12 +2,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
-use portolan_model::{Endpoint, Icmp, Instant};
+use portolan_model::{Endpoint, Icmp, Instant, Transport};
 
-use super::{Forgery, NodeSpec, Pass, Passing};
+use super::{ForgedKind, Forgery, NodeSpec, Pass, Passing};
 use crate::attempts::{Attempt, Attempts};
 use crate::counters::Counters;
-use crate::packet::{Connect, Content, Flow, Packet, Quote, Way};
+use crate::packet::{Answer, Connect, Content, Flow, Packet, Quote, Way};
 use crate::random::Random;
 
 /// One node, and packets shown to it.
@@ -47,6 +47,16 @@ fn packet(port: u16, content: Content) -> Packet {
 
 fn syn(port: u16) -> Packet {
     packet(port, Content::Syn)
+}
+
+/// A datagram of ours, or what comes back of it.
+fn datagram(port: u16, content: Content) -> Packet {
+    let to = Endpoint { transport: Transport::Udp, ..syn(port).to };
+    Packet { flow: Flow::Datagram(b"Qa1234".as_slice().into()), to, content, ..syn(port) }
+}
+
+fn question(port: u16) -> Packet {
+    datagram(port, Content::Question)
 }
 
 fn icmp(by: u8) -> Packet {
@@ -190,6 +200,46 @@ fn a_translator_forgets_in_its_own_time() {
 fn a_forger_strikes_at_syns() {
     let mut bench = Bench::new("node = 'forger'\nprobability = 1.0\nms = 10");
     assert!(matches!(bench.pass(0, Way::Out, &syn(80)), Pass::Forged(Forgery::Completion, _)));
+}
+
+#[test]
+fn a_forger_makes_of_datagrams_what_he_was_told() {
+    let mut bench = Bench::new("node = 'forger'\nprobability = 1.0\nms = 10\nkinds = ['icmp', 'stranger']");
+    let forged: Vec<_> = (0..100).map(|_| bench.pass(0, Way::Out, &question(53))).collect();
+    for kind in [ForgedKind::Icmp, ForgedKind::Stranger] {
+        let of = |pass: &&Pass| matches!(pass, Pass::Forged(Forgery::Datagram(made), _) if *made == kind);
+        assert!((30..70).contains(&forged.iter().filter(of).count()), "{forged:?}");
+    }
+    let mut harmless = Bench::new("node = 'forger'\nprobability = 1.0\nms = 10\nkinds = []");
+    assert_eq!(harmless.pass(0, Way::Out, &question(53)), Pass::On);
+}
+
+#[test]
+fn a_translator_keeps_ends_that_exchange_datagrams_as_long_as_they_do() {
+    let mut bench = Bench::new("node = 'nat'\nentries = 2\ntimeout_ms = 1000\nclosed_ms = 100");
+    let to = question(1).to;
+    let answer = datagram(1, Content::Answer(Answer { from: to, bytes: b"??".as_slice().into() }));
+    assert_eq!(bench.pass(0, Way::Out, &question(1)), Pass::On);
+    assert_eq!(bench.pass(0, Way::Out, &question(2)), Pass::On);
+    assert_eq!(bench.pass(0, Way::Out, &question(3)), Pass::Lost, "the table is full");
+    assert_eq!(bench.pass(900, Way::Back, &answer), Pass::On);
+    assert_eq!(bench.pass(1800, Way::Back, &answer), Pass::On, "the answer kept it");
+    assert_eq!(bench.pass(2900, Way::Back, &answer), Pass::Lost, "nobody knows it any more");
+    assert_eq!(bench.pass(2900, Way::Out, &question(3)), Pass::On);
+}
+
+#[test]
+fn boxes_refuse_and_limit_datagrams_too() {
+    let reject = "reject = { with = 'port-unreach', by = '198.51.100.1', quote = 'none' }";
+    let mut refuses = Bench::new(&format!("node = 'firewall'\ntransport = 'udp'\n{reject}"));
+    assert_eq!(refuses.pass(0, Way::Out, &syn(53)), Pass::On, "it minds one transport");
+    let Pass::Answered(content) = refuses.pass(0, Way::Out, &question(53)) else { panic!() };
+    assert!(matches!(content, Content::Icmp(_, Quote::None)));
+    assert_eq!((refuses.counters.rejected, refuses.counters.icmp_sent), (1, 1));
+    let limit = "limit = { kind = 'window', count = 3, ms = 1000 }";
+    let mut limits = Bench::new(&format!("node = 'icmp-limit'\n{limit}"));
+    let on = (0..10).filter(|_| limits.pass(0, Way::Back, &datagram(53, content.clone())) == Pass::On);
+    assert_eq!(on.count(), 3);
 }
 
 #[test]
