@@ -10,11 +10,12 @@ use portolan_net::{Family as NetFamily, interface_index, resolve};
 use portolan_report::Names;
 use portolan_sys::interfaces;
 use portolan_target::{
-    AddressSet, Exclusions, Target, What, parse_exclude_argument, parse_exclude_list, parse_ports,
-    parse_target, parse_target_list, ranking,
+    AddressSet, Exclusions, Ports, Target, What, parse_exclude_argument, parse_exclude_list, parse_target,
+    parse_target_list,
 };
 
-use crate::args::{Args, Family, Ports, Source};
+use crate::args::{Args, Family, Source};
+use crate::ports::PortChoice;
 
 /// More than a list of targets ever needs; a larger file is a mistake.
 const MAX_LIST: u64 = 1 << 30;
@@ -25,7 +26,7 @@ const MAX_TEXTS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Gathered {
     /// Hosts and their ports, not yet made disjoint.
-    pub(crate) entries: Vec<(AddressSet, portolan_target::Ports)>,
+    pub(crate) entries: Vec<(AddressSet, Ports)>,
     /// Hosts named singly.
     pub(crate) named: AddressSet,
     /// Never to be asked.
@@ -42,9 +43,10 @@ pub(crate) struct Gathered {
     pub(crate) exclusions: Vec<Untrusted>,
 }
 
-/// Reads lists, resolves names and sets up exclusions.
-pub(crate) fn gather(args: &Args) -> Result<Gathered> {
-    let (ports, mut warnings) = ports(args)?;
+/// Reads lists, resolves names and sets up exclusions. `catalogue` are the UDP ports that we know a
+/// question for.
+pub(crate) fn gather(args: &Args, catalogue: &PortSet) -> Result<Gathered> {
+    let (ports, mut warnings) = PortChoice::new(args, catalogue)?;
     let mut exclusions = Vec::new();
     for text in &args.exclude {
         exclusions.extend(parse_exclude_argument(text).context("--exclude")?);
@@ -79,7 +81,7 @@ pub(crate) fn gather(args: &Args) -> Result<Gathered> {
 /// Targets with their addresses.
 #[derive(Default)]
 struct Found {
-    entries: Vec<(AddressSet, portolan_target::Ports)>,
+    entries: Vec<(AddressSet, Ports)>,
     named: BTreeSet<Address>,
     names: BTreeMap<Address, Untrusted>,
     warnings: Vec<Warning>,
@@ -176,60 +178,6 @@ impl Found {
         }
         bail!("none of the targets has an address");
     }
-}
-
-/// The ports for targets that bring none of their own.
-struct PortChoice {
-    tcp: PortSet,
-    without: PortSet,
-}
-
-impl PortChoice {
-    fn of(&self, own: Option<&PortSet>) -> portolan_target::Ports {
-        portolan_target::Ports::tcp(own.map_or_else(|| self.tcp.clone(), |own| own.difference(&self.without)))
-    }
-}
-
-fn ports(args: &Args) -> Result<(PortChoice, Vec<Warning>)> {
-    let mut warnings = Vec::new();
-    let tcp = match &args.ports {
-        Ports::Default => ranking::top_tcp(1000),
-        Ports::Fast => ranking::top_tcp(100),
-        Ports::Top(n) => top(usize::from(*n)),
-        Ports::Listed(text) => {
-            let spec = parse_ports(text).context("-p")?;
-            for (proto, set) in [("udp", &spec.after_u), ("sctp", &spec.sctp)] {
-                if !set.is_empty() {
-                    warnings.push(Warning::PortsIgnored { proto, count: set.len() });
-                }
-            }
-            if spec.tcp.is_empty() {
-                bail!(
-                    "-p {}: no TCP port among them, and this version asks TCP only",
-                    Untrusted::from(text.as_str()).escaped_short(60)
-                );
-            }
-            spec.tcp
-        }
-    };
-    let mut without = PortSet::new();
-    for text in &args.exclude_ports {
-        without = without.union(&parse_ports(text).context("--exclude-ports")?.tcp);
-    }
-    let tcp = tcp.difference(&without);
-    if tcp.is_empty() {
-        bail!("--exclude-ports leaves no port to scan");
-    }
-    Ok((PortChoice { tcp, without }, warnings))
-}
-
-/// The `n` likeliest ports; past the end of our ranking, the lowest numbers that are not in it.
-fn top(n: usize) -> PortSet {
-    let ranked = ranking::top_tcp(n);
-    let missing = n.saturating_sub(ranked.len());
-    let rest = PortSet::all().difference(&ranked);
-    let more: PortSet = rest.iter().take(missing).collect();
-    ranked.union(&more)
 }
 
 fn excluded(targets: &[Target]) -> Result<Exclusions> {

@@ -8,6 +8,7 @@ mod gather;
 mod hint;
 mod outputs;
 mod pipe;
+mod ports;
 mod run;
 mod stop;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::Sockets;
-use portolan_model::{Begin, Method, Untrusted};
+use portolan_model::{Begin, Method, PortSet, Untrusted};
 use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sys::clock;
@@ -46,7 +46,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A scan, from what was typed to the exit code.
 fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
     let stop = Stop::install().context("listen to signals")?;
-    let gathered = gather(args)?;
+    // No catalogue of UDP questions yet: the ranking alone chooses the ports.
+    let gathered = gather(args, &PortSet::new())?;
     let plan = plan(args, &gathered)?;
     let names = Arc::new(gathered.names);
     let outputs = Outputs::open(args, &names, env)?;

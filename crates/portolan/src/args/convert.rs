@@ -29,6 +29,9 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         resolve_all: typed.is_set("resolve-all"),
         assume_up: typed.is_set("no-ping"),
         family: family(&typed),
+        // TCP is what is asked unless UDP alone was.
+        tcp: typed.is_set("connect") || typed.is_set("tcp") || !typed.is_set("udp"),
+        udp: typed.is_set("udp"),
         ports: ports(&typed)?,
         exclude_ports: typed.texts("exclude-ports")?,
         timing: timing(&typed)?,

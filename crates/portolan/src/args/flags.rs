@@ -219,10 +219,13 @@ pub(super) const FLAGS: &[Flag] = &[
     )
     .brief()
     .more(
-        "Without -p the 1000 TCP ports likeliest to be open are asked. An end of a range may be left \
-         out: -100 is 1 to 100. T: and U: choose the protocol of what follows.",
-        "Sans -p, les 1000 ports TCP les plus souvent ouverts sont interrogés. Une borne peut \
-         manquer\u{a0}: -100 va de 1 à 100. T: et U: choisissent le protocole de la suite.",
+        "Without -p the 1000 TCP ports likeliest to be open are asked; with -sU, the 100 UDP ports \
+         likeliest to answer. An end of a range may be left out: -100 is 1 to 100. T: and U: choose the \
+         protocol of what follows; ports before them are of each protocol asked.",
+        "Sans -p, les 1000 ports TCP les plus souvent ouverts sont interrogés\u{a0}; avec -sU, les 100 \
+         ports UDP les plus susceptibles de répondre. Une borne peut manquer\u{a0}: -100 va de 1 à 100. \
+         T: et U: choisissent le protocole de la suite\u{a0}; ce qui les précède vaut pour chaque protocole \
+         interrogé.",
     ),
     Flag::new(
         Group::Ports,
@@ -231,7 +234,8 @@ pub(super) const FLAGS: &[Flag] = &[
         Takes::Nothing,
         both("the 100 likeliest ports instead of 1000", "les 100 ports les plus probables, au lieu de 1000"),
     )
-    .brief(),
+    .brief()
+    .more("Of UDP, the same 100 as without -F.", "Pour UDP, les mêmes 100 que sans -F."),
     Flag::new(
         Group::Ports,
         "",
@@ -239,7 +243,8 @@ pub(super) const FLAGS: &[Flag] = &[
         Takes::Once(NUMBER),
         both("the N likeliest ports", "les N ports les plus probables"),
     )
-    .brief(),
+    .brief()
+    .more("N of each protocol that is asked.", "N de chaque protocole interrogé."),
     Flag::new(
         Group::Ports,
         "",
@@ -258,6 +263,29 @@ pub(super) const FLAGS: &[Flag] = &[
         both("TCP by connect, without privilege (default)", "TCP par connect, sans privilège (par défaut)"),
     )
     .brief(),
+    Flag::new(
+        Group::How,
+        "sU",
+        "udp",
+        Takes::Nothing,
+        both("UDP, without privilege; with -sT both", "UDP, sans privilège\u{a0}; avec -sT les deux"),
+    )
+    .brief()
+    .more(
+        "Alone it asks UDP only; -sTU asks both. Without -p, 100 ports: those whose protocol portolan knows \
+         how to ask, then the likeliest others. A port that stays silent is open|filtered at weak \
+         confidence, since open ports may keep silent too.",
+        "Seule, elle n’interroge qu’UDP\u{a0}; -sTU interroge les deux. Sans -p, 100 ports\u{a0}: ceux dont \
+         portolan sait interroger le protocole, puis les plus probables des autres. Un port qui se tait est \
+         open|filtered, de confiance faible, car un port ouvert peut se taire aussi.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "tcp",
+        Takes::Nothing,
+        both("TCP; the same as -sT here", "TCP\u{a0}; ici la même chose que -sT"),
+    ),
     Flag::new(
         Group::How,
         "Pn",

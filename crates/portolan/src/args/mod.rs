@@ -38,7 +38,7 @@ pub enum Parsed {
 
 /// A scan as it was typed.
 ///
-/// `-sT` and `-n` are accepted and have no field: what they ask for is what this version always does.
+/// `-n` is accepted and has no field: what it asks for is what this version always does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Args {
     /// The targets of the line; a `-` among them is in `lists`.
@@ -55,6 +55,10 @@ pub struct Args {
     pub assume_up: bool,
     /// `-4`, `-6`.
     pub family: Family,
+    /// `-sT`, `--tcp`, or neither those nor UDP: TCP ports are asked.
+    pub tcp: bool,
+    /// `-sU`, `--udp`: UDP ports are asked. At least one of the two is true.
+    pub udp: bool,
     /// `-p`, `-F`, `--top-ports`.
     pub ports: Ports,
     /// `--exclude-ports`: each value, still a specification.
@@ -110,13 +114,13 @@ pub enum Family {
 /// How the ports were chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ports {
-    /// Not at all: the usual 1000.
+    /// Not at all: the usual 1000 of TCP, 100 of UDP.
     Default,
     /// `-p`, as typed.
     Listed(String),
-    /// `-F`: the 100 likeliest.
+    /// `-F`: the 100 likeliest of each protocol.
     Fast,
-    /// `--top-ports`, at least 1.
+    /// `--top-ports`, at least 1, of each protocol.
     Top(u16),
 }
 

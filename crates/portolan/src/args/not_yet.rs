@@ -50,17 +50,21 @@ fn every_name() -> impl Iterator<Item = (&'static str, &'static Refused)> {
 const REFUSED: &[Refused] = &[
     // How ports are asked.
     later(&["-sS"], both("SYN scan", "balayage SYN"), Some(BY_CONNECT)),
-    later(&["-sU", "--udp", "--udp-budget", "--udp-proof"], both("UDP scan", "balayage UDP"), Some(TCP_ONLY)),
+    later(
+        &["--udp-budget", "--udp-proof"],
+        both("fine control of UDP", "réglage fin d’UDP"),
+        Some(BY_ITSELF),
+    ),
     later(&["-sA"], both("ACK scan", "balayage ACK"), Some(BY_CONNECT)),
     later(&["-sN"], both("Null scan", "balayage Null"), Some(BY_CONNECT)),
     later(&["-sF"], both("FIN scan", "balayage FIN"), Some(BY_CONNECT)),
     later(&["-sX"], both("Xmas scan", "balayage Xmas"), Some(BY_CONNECT)),
     later(&["-sW"], both("window scan", "balayage par fenêtre"), Some(BY_CONNECT)),
     later(&["-sM"], both("Maimon scan", "balayage Maimon"), Some(BY_CONNECT)),
-    later(&["-sY", "-sZ"], both("SCTP scan", "balayage SCTP"), Some(TCP_ONLY)),
-    later(&["-sO"], both("IP protocol scan", "balayage des protocoles IP"), Some(TCP_ONLY)),
+    later(&["-sY", "-sZ"], both("SCTP scan", "balayage SCTP"), Some(TCP_AND_UDP)),
+    later(&["-sO"], both("IP protocol scan", "balayage des protocoles IP"), Some(TCP_AND_UDP)),
     later(&["--scanflags"], both("chosen TCP flags", "drapeaux TCP au choix"), Some(BY_CONNECT)),
-    later(&["--method", "--tcp"], both("choice of the method", "choix de la méthode"), Some(BY_CONNECT)),
+    later(&["--method"], both("choice of the method", "choix de la méthode"), Some(BY_CONNECT)),
     // Hosts.
     later(&["-sn", "-sP"], both("host discovery", "découverte des hôtes"), None),
     later(&["-sL"], both("list of the targets", "liste des cibles"), None),
@@ -157,9 +161,9 @@ const fn never(names: &'static [&'static str], what: Both, why: Both) -> Refused
 }
 
 const BY_CONNECT: Both =
-    both("this version asks by connect (-sT)", "cette version interroge par connect (-sT)");
-const TCP_ONLY: Both =
-    both("this version asks TCP ports only", "cette version n’interroge que les ports TCP");
+    both("this version asks TCP by connect (-sT)", "cette version interroge TCP par connect (-sT)");
+const TCP_AND_UDP: Both =
+    both("this version asks TCP and UDP ports only", "cette version n’interroge que les ports TCP et UDP");
 const NO_DISCOVERY: Both = both(
     "this version asks the likeliest ports of each address first",
     "cette version interroge d’abord les ports les plus probables de chaque adresse",

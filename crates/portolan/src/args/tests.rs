@@ -50,6 +50,8 @@ fn plain() -> Args {
         resolve_all: false,
         assume_up: false,
         family: Family::Any,
+        tcp: true,
+        udp: false,
         ports: Ports::Default,
         exclude_ports: vec![],
         timing: 3,
@@ -84,7 +86,22 @@ fn lines_that_mean_the_same() {
     let quiet = Args { stdout: Stdout::Quiet, ..plain() };
     let ndjson = Args { stdout: Stdout::Ndjson, ..plain() };
     let same: Vec<(Args, &[&str])> = vec![
-        (plain(), &["h", "scan h", "-- h", "-sT h", "-n h", "-n -sT h", "h -T3", "-4 -6 h", "-oN - h"]),
+        (
+            plain(),
+            &[
+                "h",
+                "scan h",
+                "-- h",
+                "-sT h",
+                "--tcp h",
+                "-sT --tcp h",
+                "-n h",
+                "-n -sT h",
+                "h -T3",
+                "-4 -6 h",
+                "-oN - h",
+            ],
+        ),
         (
             listed("80"),
             &[
@@ -123,6 +140,25 @@ fn lines_that_mean_the_same() {
         (ndjson, &["--json h", "-oJ - h", "--json -oJ - h", "-oJ=- h"]),
         (Args { family: Family::V6, ..plain() }, &["-6 h"]),
         (Args { ports: Ports::Top(100), ..plain() }, &["--top-ports 100 h", "--top-ports=100 h"]),
+        (
+            Args { tcp: false, udp: true, ..plain() },
+            &["-sU h", "--udp h", "h -sU", "-sU -sU h", "-sUU h", "-n -sU h", "-nsU h", "scan --udp h"],
+        ),
+        (
+            Args { udp: true, ..plain() },
+            &[
+                "-sTU h",
+                "-sUT h",
+                "-sT -sU h",
+                "-sU -sT h",
+                "-sT --udp h",
+                "--tcp --udp h",
+                "--udp --tcp h",
+                "--connect --udp h",
+                "-sU --tcp h",
+                "-nsTU h",
+            ],
+        ),
         (Args { assume_up: true, ..plain() }, &["-Pn h", "-nPn h", "--no-ping h"]),
         (Args { shard: Some((2, 4)), ..plain() }, &["--shard 2/4 h"]),
         (Args { lang: Lang::Fr, ..plain() }, &["--lang fr h", "h --lang=fr", "--lang en --lang fr h"]),
@@ -137,7 +173,7 @@ fn lines_that_mean_the_same() {
 #[test]
 fn everything_at_once() {
     let all = args(
-        "a b -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all -6 --exclude-ports 25 --exclude-ports 80 \
+        "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all -6 --exclude-ports 25 --exclude-ports 80 \
          -T5 --max-rate 1000 --shard 1/3 --seed 42 --open --reason --all -oJ j1 -oJ j2 -oN n --color never --no-hints",
     );
     let wanted = Args {
@@ -148,6 +184,7 @@ fn everything_at_once() {
         resolve_all: true,
         assume_up: true,
         family: Family::V6,
+        udp: true,
         exclude_ports: vec!["25".into(), "80".into()],
         timing: 5,
         max_rate: Some(1000),
@@ -237,7 +274,17 @@ const REFUSED: &[&str] = &[
     "h -s",
     "h -sT4",
     "h -sS",
-    "h -sTU",
+    "h -sSU",
+    "h -sUS",
+    "h -sTUV",
+    "h -sU4",
+    "h -su",
+    "h -tcp",
+    "h --udp=yes",
+    "h --udp-budget 60",
+    "h --udp-proof=2",
+    "h -sY",
+    "schema -sU",
     "h -sVC",
     "h -nv",
     "h -vv",
@@ -417,6 +464,7 @@ proptest! {
         let line: Vec<OsString> = line.into_iter().map(OsString::from_vec).collect();
         match parse_in(line.clone(), if french { "fr_FR" } else { "C" }) {
             Ok(Parsed::Run(args)) if !line.contains(&OsString::from("--")) => {
+                prop_assert!(args.tcp || args.udp, "{:?}", args);
                 prop_assert!(!args.targets.iter().any(|target| target.starts_with('-')), "{:?}", args);
             }
             Ok(_) => {}

@@ -35,6 +35,7 @@ pub(super) const EXAMPLE_LINES: &[(&str, Both)] = &[
         "portolan -p- --open example.org",
         both("every port, show the open ones", "tous les ports, montrer les ouverts"),
     ),
+    ("portolan -sTU 192.168.1.1", both("TCP and UDP in one run", "TCP et UDP en une seule fois")),
     (
         "portolan -F --json 10.0.0.0/24",
         both("a network, for a program to read", "un réseau, à lire par un programme"),
