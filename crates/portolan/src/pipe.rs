@@ -1,4 +1,5 @@
-//! From the engine to the sinks: a bounded queue and one thread that writes.
+//! From the engine to the sinks: a bounded queue and one thread that writes. On the way a service that showed itself is
+//! described from the bytes of its answer.
 //!
 //! A slow disk or a stopped pager never stops receiving. When the queue is half full the engine asks
 //! nothing new; the other half takes what is still in flight.
@@ -82,8 +83,14 @@ fn write(receiver: &Receiver<Message>, mut sinks: Box<dyn Sink + Send>) -> io::R
     for message in receiver {
         match message {
             Message::Begin(begin) => sinks.begin(&begin)?,
-            Message::Settled(Settled::Verdict(verdict)) => sinks.verdict(&verdict)?,
-            Message::Settled(Settled::Update(verdict)) => sinks.update(&verdict)?,
+            Message::Settled(Settled::Verdict(mut verdict)) => {
+                portolan_detect::describe(&mut verdict);
+                sinks.verdict(&verdict)?;
+            }
+            Message::Settled(Settled::Update(mut verdict)) => {
+                portolan_detect::describe(&mut verdict);
+                sinks.update(&verdict)?;
+            }
             Message::Settled(Settled::Group(group)) => sinks.ports(&group)?,
             Message::Settled(Settled::Host(host)) => sinks.host(&host)?,
             Message::Settled(Settled::Warning(warning)) => sinks.warning(&warning)?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::Sockets;
-use portolan_model::{Begin, Method, PortSet, Untrusted};
+use portolan_model::{Begin, Method, Transport, Untrusted};
 use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sys::clock;
@@ -46,8 +46,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A scan, from what was typed to the exit code.
 fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
     let stop = Stop::install().context("listen to signals")?;
-    // No catalogue of UDP questions yet: the ranking alone chooses the ports.
-    let gathered = gather(args, &PortSet::new())?;
+    let gathered = gather(args, &portolan_detect::udp_ports())?;
     let plan = plan(args, &gathered)?;
     let names = Arc::new(gathered.names);
     let outputs = Outputs::open(args, &names, env)?;
@@ -93,9 +92,10 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         max_rate: args.max_rate,
         shard: args.shard.map(|(index, count)| Shard { index, count }),
         // Shards are parts of one order, so they must agree on it without a word.
-        seed: args.seed.unwrap_or_else(|| if args.shard.is_some() { 0 } else { seed() }),
-        probes: &[],
-        secret: (0, 0),
+        seed: args.seed.unwrap_or_else(|| if args.shard.is_some() { 0 } else { random() }),
+        probes: portolan_detect::UDP,
+        // Not the seed, which everybody may read: who knows this could forge answers.
+        secret: (random(), random()),
     };
     Ok(Plan::new(spec)?)
 }
@@ -118,7 +118,11 @@ fn begin(
         udp_ports: plan.main_ports().udp.to_string(),
         addresses: u128::from(plan.hosts()),
         endpoints: plan.endpoints(),
-        methods: vec![Method::Connect],
+        methods: [Transport::Tcp, Transport::Udp]
+            .into_iter()
+            .filter(|transport| plan.asks(*transport))
+            .map(Method::of)
+            .collect(),
         strategy: plan.strategy().name(),
         seed: plan.seed(),
         timing: args.timing,
@@ -128,8 +132,9 @@ fn begin(
     }
 }
 
-/// A seed that differs from run to run; the record names it, so that any run can be repeated.
-fn seed() -> u64 {
+/// A number that differs from run to run and that nobody can guess. As the seed it stands in the record, so that any
+/// run can be repeated.
+fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }
