@@ -124,21 +124,20 @@ impl Core {
         }
     }
 
-    /// Takes out an attempt that was answered over UDP; the door is told to let go of it.
-    pub(crate) fn release(&mut self, probe: ProbeId) -> Option<Attempt> {
-        let attempt = self.flight.claim(probe)?;
+    /// The door need not wait for this attempt any more.
+    pub(crate) fn let_go(&mut self, probe: ProbeId) {
         self.abandoned.push_back(probe);
-        Some(attempt)
     }
 
-    /// The next attempt whose deadline has passed; the door is told to let go of it.
+    /// The next attempt whose deadline has passed; the door is told to let go of a connect.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Attempt> {
         let (probe, attempt) = self.flight.expire(now)?;
+        // A datagram has nothing that waits, but perhaps a port of its own, which its host gives up.
         if attempt.endpoint.transport == Transport::Tcp {
             // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
             self.tally.packets += now.since(attempt.asked).as_secs().min(3);
+            self.let_go(probe);
         }
-        self.abandoned.push_back(probe);
         Some(attempt)
     }
 

@@ -97,7 +97,7 @@ impl Engine {
                 if let (Some(attempt), Strategy::PerHost(strategy)) =
                     (core.flight.get(probe), &mut self.strategy)
                 {
-                    strategy.sent(core, &attempt, at, local);
+                    strategy.sent(core, &attempt, probe, (at, local));
                 }
             }
             Event::Unsent { probe, at, fault } => self.not_sent(probe, at, fault),
@@ -218,11 +218,17 @@ impl Engine {
             return None;
         }
         let request = match &mut self.strategy {
-            Strategy::PerHost(strategy) => strategy.next(&mut self.core, now)?,
-            Strategy::Sweep(strategy) => strategy.next(&mut self.core, now)?,
+            Strategy::PerHost(strategy) => strategy.next(&mut self.core, now),
+            Strategy::Sweep(strategy) => strategy.next(&mut self.core, now),
         };
-        self.started.get_or_insert(now);
-        Some(request)
+        match request {
+            Some(request) => {
+                self.started.get_or_insert(now);
+                Some(request)
+            }
+            // A host that is finished by this lets go of what it held.
+            None => self.core.next_abandoned(),
+        }
     }
 
     /// A verdict, an update of one, a folded group, a host, a warning.

@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_model::sockets::{Completion, Datagram, DatagramError, Request};
+use portolan_model::sockets::{Completion, Datagram, DatagramError, ProbeId, Request};
 use portolan_model::{Address, Endpoint, HostReport, HostState, Instant, LocalFault, Transport};
 
 use crate::core::Core;
@@ -153,10 +153,10 @@ impl PerHost {
         self.with_tcp(attempt, |host| host.self_connected(core, attempt, now));
     }
 
-    /// A datagram left, from that port of ours.
-    pub(crate) fn sent(&mut self, core: &Core, attempt: &Attempt, at: Instant, local: u16) {
+    /// A datagram left, then and from that port of ours.
+    pub(crate) fn sent(&mut self, core: &Core, attempt: &Attempt, probe: ProbeId, from: (Instant, u16)) {
         if let Some(Host::Udp(host)) = self.host(attempt.host) {
-            host.sent(core, attempt, at, local);
+            host.sent(core, attempt, probe, from);
         }
     }
 
@@ -280,7 +280,8 @@ impl PerHost {
         let sibling = place.sibling.and_then(|sibling| self.places[sibling as usize].as_mut());
         match sibling {
             Some(sibling) => {
-                sibling.half = Some(told);
+                // Our place may be another host's soon.
+                (sibling.half, sibling.sibling) = (Some(told), None);
                 self.enter_turn(place.sibling.unwrap_or(id));
             }
             None => {
@@ -383,7 +384,7 @@ impl Host {
                 request
             }
             Host::Udp(host) => {
-                let patience = host.patience(&core.udp, &attempt);
+                let patience = host.patience(&attempt);
                 let (probe, request) = core.datagram(attempt, patience, now);
                 host.launched(&attempt, probe);
                 request

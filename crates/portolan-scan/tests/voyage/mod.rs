@@ -2,10 +2,12 @@
 
 mod probes;
 
-use portolan_model::Finish;
+use std::collections::BTreeMap;
+
 use portolan_model::sockets::Sockets;
+use portolan_model::{Endpoint, Finish, Level, PortState, Transport};
 use portolan_scan::{Engine, Guards, Plan, PlanSpec, Settled, drive};
-use portolan_sim::{Score, Tally, World};
+use portolan_sim::{Judgement, Score, Tally, World};
 use portolan_target::{AddressSet, Ports};
 use probes::PROBES;
 
@@ -13,6 +15,8 @@ use probes::PROBES;
 pub(crate) struct Voyage {
     pub(crate) seed: u64,
     pub(crate) tally: Tally,
+    /// UDP ports told open or closed with more than `likely` that are not so for certain.
+    pub(crate) overclaimed: u64,
     pub(crate) finish: Finish,
     /// Everything that was told, as text.
     pub(crate) log: String,
@@ -22,7 +26,12 @@ impl Voyage {
     /// Whatever must not happen.
     pub(crate) fn faults(&self) -> u64 {
         let tally = &self.tally;
-        tally.wrong + tally.untold + tally.repeated + tally.stray_updates + tally.out_of_scope
+        tally.wrong
+            + tally.untold
+            + tally.repeated
+            + tally.stray_updates
+            + tally.out_of_scope
+            + self.overclaimed
     }
 }
 
@@ -39,17 +48,40 @@ pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
     let mut door = world.sockets();
     let engine = Engine::with_guards(plan, door.capacity(), guards);
     let (mut score, mut log) = (Score::new(), String::new());
+    let mut levels = BTreeMap::new();
     let finish = drive(engine, &mut door, &mut |settled: Settled| {
         log.push_str(&format!("{settled:?}\n"));
         match settled {
-            Settled::Verdict(verdict) => score.verdict(&verdict),
-            Settled::Update(verdict) => score.update(&verdict),
-            Settled::Group(group) => score.group(&group),
+            Settled::Verdict(verdict) => {
+                score.verdict(&verdict);
+                levels.insert(verdict.endpoint, verdict.claim.confidence.level());
+            }
+            Settled::Update(verdict) => {
+                score.update(&verdict);
+                levels.insert(verdict.endpoint, verdict.claim.confidence.level());
+            }
+            Settled::Group(group) => {
+                score.group(&group);
+                // Groups of one host: what many hosts have alike comes of sweeps, which ask TCP alone.
+                if let [one] = group.targets[..] {
+                    let endpoint = |port| Endpoint { address: one.first, transport: group.transport, port };
+                    let level = group.confidence.level();
+                    levels.extend(group.ports.iter().map(|port| (endpoint(port), level)));
+                }
+            }
             Settled::Host(_) | Settled::Warning(_) => {}
         }
     });
     log.push_str(&format!("{finish:?}\n"));
-    Voyage { seed, tally: score.tally(&door), finish, log }
+    let overclaimed = levels.into_iter().filter(|(endpoint, level)| {
+        let told = score.told(*endpoint).expect("it was told");
+        endpoint.transport == Transport::Udp
+            && matches!(told.state, PortState::Open | PortState::Closed)
+            && *level > Level::Likely
+            && door.judge(*endpoint, told) != Judgement::Right
+    });
+    let overclaimed = overclaimed.count() as u64;
+    Voyage { seed, tally: score.tally(&door), overclaimed, finish, log }
 }
 
 /// The plan that a world asks for.

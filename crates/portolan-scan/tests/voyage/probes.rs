@@ -5,13 +5,13 @@ use portolan_model::{Check, Piece, UdpProbe};
 
 const ID: Piece = Piece::Cookie { from: 0, len: 8 };
 
-/// Kind `a` is asked wherever nothing else is known; `b` too on the ports 1 to 10, in turn; `t` may answer from another
-/// port; the answers of `n` bear no id.
+/// Kind `a` is asked wherever nothing else is known; on some ports `b` too, in turn; `t` may answer from another port; the
+/// answers of `n` bear no id.
 pub(crate) const PROBES: &[UdpProbe] = &[
     UdpProbe {
         name: "a",
         service: "kind-a",
-        ports: TEN,
+        ports: OF_TWO_KINDS,
         payload: &[Piece::Bytes(b"Qa"), ID],
         answer: &[Check::At { offset: 0, pieces: &[Piece::Bytes(b"Aa"), ID] }],
         generic: true,
@@ -20,7 +20,7 @@ pub(crate) const PROBES: &[UdpProbe] = &[
     UdpProbe {
         name: "b",
         service: "kind-b",
-        ports: TEN,
+        ports: OF_TWO_KINDS,
         payload: &[Piece::Bytes(b"Qb"), ID],
         answer: &[Check::At { offset: 0, pieces: &[Piece::Bytes(b"Ab"), ID] }],
         generic: false,
@@ -29,7 +29,7 @@ pub(crate) const PROBES: &[UdpProbe] = &[
     UdpProbe {
         name: "t",
         service: "kind-t",
-        ports: &[69],
+        ports: &[60, 61, 62, 63, 64, 65, 66, 67, 68, 69],
         payload: &[Piece::Bytes(b"Qt"), ID],
         answer: &[Check::At { offset: 0, pieces: &[Piece::Bytes(b"At"), ID] }],
         elsewhere: true,
@@ -39,7 +39,7 @@ pub(crate) const PROBES: &[UdpProbe] = &[
     UdpProbe {
         name: "n",
         service: "kind-n",
-        ports: &[70],
+        ports: &[70, 71],
         payload: &[Piece::Bytes(b"Qn"), ID],
         answer: &[Check::At { offset: 0, pieces: &[Piece::Bytes(b"An")] }],
         generic: false,
@@ -47,4 +47,4 @@ pub(crate) const PROBES: &[UdpProbe] = &[
     },
 ];
 
-const TEN: &[u16] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const OF_TWO_KINDS: &[u16] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100];

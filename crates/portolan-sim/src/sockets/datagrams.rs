@@ -212,13 +212,13 @@ impl SimSockets {
         self.walk(Walk { packet, way: Way::Out, position: 0 });
     }
 
-    /// A request of the same kind and length with another id; some bytes where there is no id to change.
+    /// A request of the same kind and length with another id; of the commonest kind where there is none to imitate.
     fn garble(&mut self, payload: &[u8]) -> Vec<u8> {
         let (kind, id) = payload.split_at(payload.len().min(2));
-        let mut garbled = kind.to_vec();
         if id.is_empty() {
-            garbled.extend(self.random.next().to_be_bytes());
+            return [b"Qa", &self.random.next().to_be_bytes()[..]].concat();
         }
+        let mut garbled = kind.to_vec();
         // Each byte another, so that the id is wrong for certain.
         garbled.extend(id.iter().map(|byte| byte ^ (self.random.next() as u8).max(1)));
         garbled

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Datagram, DatagramError, Outcome};
 use portolan_model::{
-    Claim, Endpoint, Evidence, Fact, Icmp, Instant, Likeness, LocalFault, Service, Verdict,
+    Claim, Endpoint, Evidence, Fact, Icmp, Instant, Likeness, LocalFault, PortState, Service, Verdict,
 };
 
 use super::UdpHost;
@@ -14,18 +14,15 @@ use crate::technique::{self, Judgement};
 impl UdpHost {
     /// A datagram came from this host. False if it answers nothing that was asked.
     pub(in crate::per_host) fn datagram(&mut self, core: &mut Core, host: u32, datagram: &Datagram) -> bool {
-        if let Some(port) = self.ports.order.index(datagram.from.port)
-            && let Some(found) = self.recognise(core, port, datagram)
-            && let Some(claim) = core.udp.judge(found.likeness, false)
-        {
-            self.answered(core, host, (port, found, claim), datagram);
-            return true;
-        }
-        // Our own port is the exchange's name, so whoever knows it answers it.
-        let exchange = self.exchanges.iter().find(|(local, _)| *local == datagram.local);
-        let Some((_, port)) = exchange.copied() else { return false };
+        // A port of ours that only one exchange uses is that exchange's name: whoever answers it answers that.
+        let asked = match self.exchanges.iter().find(|exchange| exchange.local == datagram.local) {
+            Some(exchange) => Some(exchange.port),
+            None => self.ports.order.index(datagram.from.port),
+        };
+        let Some(port) = asked else { return false };
+        let elsewhere = self.ports.order.port(port) != datagram.from.port;
         let Some(found) = self.recognise(core, port, datagram) else { return false };
-        let Some(claim) = core.udp.judge(found.likeness, true) else { return false };
+        let Some(claim) = core.udp.judge(found.likeness, elsewhere) else { return false };
         self.answered(core, host, (port, found, claim), datagram);
         true
     }
@@ -39,7 +36,7 @@ impl UdpHost {
         match error.outcome {
             Outcome::Icmp(icmp) => {
                 if icmp.from == Some(self.ports.address) {
-                    self.hear(core, host, sent.map(|sent| error.at.since(sent)));
+                    self.hear(core, host, sent.map(|sent| error.at.since(sent)), true);
                 }
                 self.emitter.granted(error.to.port, sent.unwrap_or(Instant::ZERO), error.at);
                 if !self.ports.is_settled(port) && asked > 0 {
@@ -67,7 +64,8 @@ impl UdpHost {
         datagram: &Datagram,
     ) {
         let sent = self.sent_at(port, found.number.or_else(|| Some(self.asked(port))));
-        self.hear(core, host, sent.filter(|_| found.number.is_some()).map(|sent| datagram.at.since(sent)));
+        let rtt = sent.filter(|_| found.number.is_some()).map(|sent| datagram.at.since(sent));
+        self.hear(core, host, rtt, false);
         // A refusal that came first gives way only to an answer that nobody else can have made.
         let settled = self.ports.is_settled(port);
         if self.ports.is_open(port) || (settled && found.likeness != Likeness::Echoes) {
@@ -110,13 +108,13 @@ impl UdpHost {
     /// the answer says so.
     fn conclude(&mut self, core: &mut Core, (port, number): (u32, Option<u8>), verdict: Verdict, firm: bool) {
         let waiting = self.ports.pending.get_mut(&port).and_then(|pending| pending.probe.take());
-        let attempt = waiting.and_then(|probe| core.release(probe));
+        let attempt = waiting.and_then(|probe| core.flight.claim(probe));
         if attempt.is_some() {
             self.ports.in_flight -= 1;
         }
-        self.exchanges.retain(|(_, exchange)| *exchange != port);
+        self.end_exchanges(core, Some(port));
         if firm {
-            let first = number.map_or_else(|| self.ports.tries(port) == 1, |number| number == 1);
+            let first = self.is_first(core, port, number, verdict.state());
             core.count_answer(&mut self.loss, first);
             return self.settled(core, port, verdict);
         }
@@ -132,7 +130,7 @@ impl UdpHost {
     /// The kernel says after a while that it found nobody to hand the datagram to, or that a rule of its own refused.
     fn unreached(&mut self, core: &mut Core, port: u32, fault: LocalFault, at: Instant) {
         let waiting = self.ports.pending.get_mut(&port).and_then(|pending| pending.probe.take());
-        let Some(attempt) = waiting.and_then(|probe| core.release(probe)) else {
+        let Some(attempt) = waiting.and_then(|probe| core.flight.claim(probe)) else {
             if !self.heard {
                 self.reach.fault(&technique::local(fault), fault, at);
             }
@@ -143,11 +141,21 @@ impl UdpHost {
         self.local(core, &attempt, fault, at);
     }
 
-    /// The host itself answered, after that round trip where it is known which attempt.
-    fn hear(&mut self, core: &mut Core, host: u32, rtt: Option<Duration>) {
+    /// Whether nothing was lost before this answer. Of an open port only the questions in its own protocol count, and
+    /// which that is, the answer has shown: a first round of questions loses nothing by being silent.
+    fn is_first(&self, core: &Core, port: u32, number: Option<u8>, state: PortState) -> bool {
+        let number = number.unwrap_or_else(|| self.ports.tries(port));
+        let questions = core.udp.questions(self.ports.order.port(port));
+        number <= if state == PortState::Open { questions } else { 1 }
+    }
+
+    /// The host itself answered, after that round trip where it is known which attempt: that of an ICMP error (`prompt`)
+    /// is the path's alone, while a service may have taken its time.
+    fn hear(&mut self, core: &mut Core, host: u32, rtt: Option<Duration>, prompt: bool) {
         let first = self.rtt.smoothed().is_none();
         self.heard = true;
-        let Some(rtt) = rtt else { return };
+        let slow = |rtt: &Duration| self.rtt.smoothed().is_some_and(|usual| *rtt > usual * 2);
+        let Some(rtt) = rtt.filter(|rtt| prompt || !slow(rtt)) else { return };
         self.rtt.sample(rtt);
         core.rtt.sample(rtt);
         if first {
@@ -157,8 +165,7 @@ impl UdpHost {
 
     /// The first round trip is known: what was asked before need not be waited for as long as then thought.
     fn hasten(&self, core: &mut Core, host: u32) {
-        let Core { flight, udp, .. } = core;
-        flight.hasten(|attempt| (attempt.host == host).then(|| attempt.asked + self.patience(udp, attempt)));
+        core.flight.hasten(|attempt| (attempt.host == host).then(|| attempt.asked + self.patience(attempt)));
     }
 
     /// How many attempts were made at a port; of one that is settled nobody knows any more, so as many as may be.

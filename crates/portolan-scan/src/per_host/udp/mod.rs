@@ -18,18 +18,22 @@ use crate::core::{Core, gap};
 use crate::flight::Attempt;
 use crate::loss::Loss;
 use crate::rtt::Rtt;
-use crate::technique::{self, udp::Udp};
+use crate::technique;
 
 /// So many datagrams go to a host that has not answered yet before it is looked for answers: the kernel keeps no more
 /// than a few dozen packets for a neighbour that it is still looking for, and loses the oldest of the others.
 const OPENING: usize = 32;
 /// How long that takes at most.
 const OPENING_REST: Duration = Duration::from_millis(100);
-/// Attempts at a silent port at most. Where many answers are missing, an ICMP limit is the likelier cause than loss,
-/// and asking again only drains it.
-const MOST_TRIES: u8 = 6;
-/// A service may be busy: the last question in a protocol that is usual at its port is waited for at least this long.
-const SERVICE_PATIENCE: Duration = Duration::from_secs(1);
+/// Attempts at a silent port at most. Where so many answers are missing that no usual loss explains it, an ICMP limit
+/// does, and asking again only drains it.
+const MOST_TRIES: u8 = 10;
+const MOST_TRIES_BEYOND_LOSS: u8 = 6;
+const USUAL_LOSS: f64 = 0.45;
+/// A service may be busy: after the last datagram its host is listened to for at least this long, and longer if the
+/// protocol answers late on purpose. Overdue attempts hold nothing up meanwhile, since an answer names its attempt
+/// whenever it comes.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// One host being scanned over UDP.
 pub(super) struct UdpHost {
@@ -43,10 +47,19 @@ pub(super) struct UdpHost {
     loss: Loss,
     emitter: Emitter,
     reach: Reach,
-    /// Our own ports of exchanges whose answer may come from another port than the one asked, each with the port asked.
-    exchanges: Vec<(u16, u32)>,
+    exchanges: Vec<Exchange>,
     /// When the first datagram was asked for.
     opened: Option<Instant>,
+    /// Until when answers are listened for, whatever else is done.
+    listens_until: Instant,
+}
+
+/// A question whose answer may come from another port than the one asked, from a port of ours that only it uses.
+#[derive(Copy, Clone, Debug)]
+struct Exchange {
+    local: u16,
+    port: u32,
+    probe: ProbeId,
 }
 
 impl UdpHost {
@@ -62,20 +75,15 @@ impl UdpHost {
             reach: Reach::default(),
             exchanges: Vec::new(),
             opened: None,
+            listens_until: Instant::ZERO,
         }
     }
 
     /// How long the answer to `attempt` is waited for.
-    pub(super) fn patience(&self, udp: &Udp, attempt: &Attempt) -> Duration {
+    pub(super) fn patience(&self, attempt: &Attempt) -> Duration {
         let scout =
             self.rtt.smoothed().is_none() && attempt.number == 1 && (attempt.port as usize) < LIKELIEST;
-        if scout {
-            return SCOUT_PATIENCE;
-        }
-        let probe = udp.probe(attempt.endpoint.port, attempt.number);
-        let usual = probe.ports.contains(&attempt.endpoint.port);
-        let least = if usual && attempt.number >= 2 { SERVICE_PATIENCE } else { Duration::ZERO };
-        self.rtt.timeout(attempt.number).max(least) + Duration::from_millis(probe.patience_ms.into())
+        if scout { SCOUT_PATIENCE } else { self.rtt.timeout(attempt.number) }
     }
 
     /// What to ask next.
@@ -92,8 +100,9 @@ impl UdpHost {
         {
             return self.ask(port, now);
         }
-        if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
-            return Next::Wait([self.ports.next_due(), rest].into_iter().flatten().min());
+        let waits = [self.ports.next_due(), rest].into_iter().flatten().min();
+        if self.ports.in_flight > 0 || waits.is_some() {
+            return Next::Wait(waits);
         }
         self.tail(core, now)
     }
@@ -104,23 +113,28 @@ impl UdpHost {
     }
 
     /// It left this machine, from that port of ours.
-    pub(super) fn sent(&mut self, core: &Core, attempt: &Attempt, at: Instant, local: u16) {
+    pub(super) fn sent(
+        &mut self,
+        core: &Core,
+        attempt: &Attempt,
+        probe: ProbeId,
+        (at, local): (Instant, u16),
+    ) {
+        let question = core.udp.probe(attempt.endpoint.port, attempt.number);
+        let late = Duration::from_millis(question.patience_ms.into());
+        self.listens_until = self.listens_until.max(at + LINGER.max(late));
         let port = self.ports.pending(attempt);
         port.last = at;
         // An attempt that never left gives its number to the next.
         port.sent.truncate(usize::from(attempt.number).saturating_sub(1));
         port.sent.push(at);
-        if core.udp.probe(attempt.endpoint.port, attempt.number).elsewhere {
-            self.exchanges.push((local, attempt.port));
+        if question.elsewhere {
+            self.exchanges.push(Exchange { local, port: attempt.port, probe });
         }
     }
 
     /// Nobody answered in time.
     pub(super) fn silence(&mut self, core: &Core, attempt: &Attempt, now: Instant) {
-        self.exchanges.retain(|(_, port)| *port != attempt.port);
-        if self.ports.is_settled(attempt.port) {
-            return;
-        }
         let tries = self.ports.unanswered(attempt, 1, now);
         if tries < self.needed(core, attempt.endpoint.port) {
             self.ports.ask_again(attempt.port, now + gap(tries));
@@ -171,7 +185,8 @@ impl UdpHost {
         }
         let turns = if self.loss.seen() { 2 } else { 1 };
         let questions = core.udp.questions(port).saturating_mul(turns);
-        self.loss.tries().min(MOST_TRIES).max(questions)
+        let most = if self.loss.share() < USUAL_LOSS { MOST_TRIES } else { MOST_TRIES_BEYOND_LOSS };
+        self.loss.tries().min(most).max(questions)
     }
 
     /// How many ports may be asked by now.
@@ -206,11 +221,24 @@ impl UdpHost {
             }
         }
         if again.is_empty() {
-            return Next::Finished;
+            let until =
+                Some(self.listens_until).filter(|until| *until > now && !self.ports.pending.is_empty());
+            return until.map_or(Next::Finished, |until| Next::Wait(Some(until)));
         }
         let due = now + gap(2);
         again.into_iter().for_each(|port| self.ports.ask_again(port, due));
         Next::Wait(Some(due))
+    }
+
+    /// The exchanges at a port are over, or, without a port, all of them: our ports for them are given up.
+    fn end_exchanges(&mut self, core: &mut Core, port: Option<u32>) {
+        self.exchanges.retain(|exchange| {
+            let stays = port.is_some_and(|port| exchange.port != port);
+            if !stays {
+                core.let_go(exchange.probe);
+            }
+            stays
+        });
     }
 
     fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {

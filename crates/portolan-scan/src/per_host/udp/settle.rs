@@ -10,6 +10,7 @@ impl UdpHost {
     /// The host is finished: what is not settled is settled by what was seen, and everything folded is told.
     pub(in crate::per_host) fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
         let listed = self.is_listed();
+        self.end_exchanges(core, None);
         for port in self.ports.unsettled() {
             let pending = self.ports.pending.remove(&port);
             let verdict = self.last_word(core, self.ports.endpoint(port), pending, now);
