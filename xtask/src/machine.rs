@@ -1,3 +1,5 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -29,14 +31,45 @@ pub(crate) fn install_missing() -> Result<(), String> {
     }
     println!("installing {}", packages.join(" "));
     apt_get(&["update", "-qq"])?;
+    let _quiet = NoServices::hold()?;
     apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat())
+}
+
+/// While this lives, a package that is installed starts no service: the lab starts its own, in its namespaces.
+struct NoServices {
+    ours: bool,
+}
+
+/// Debian Policy section 9.11.3: packages ask this program before they start anything; 101 forbids it.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl NoServices {
+    fn hold() -> Result<Self, String> {
+        if Path::new(POLICY).exists() {
+            return Ok(NoServices { ours: false });
+        }
+        let failed = |error: std::io::Error| format!("{POLICY}: {error}");
+        std::fs::write(POLICY, "#!/bin/sh\nexit 101\n").map_err(failed)?;
+        let policy = NoServices { ours: true };
+        std::fs::set_permissions(POLICY, Permissions::from_mode(0o755)).map_err(failed)?;
+        Ok(policy)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours {
+            // Left behind it would only keep later packages quiet as well.
+            let _ = std::fs::remove_file(POLICY);
+        }
+    }
 }
 
 /// Whether a program of this name stands in `PATH` or in the system's administration folders.
 pub(crate) fn is_installed(tool: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin"].iter().map(|folder| Path::new(folder).to_owned()))
+        .chain(["/usr/sbin", "/sbin", "/usr/lib/ipsec"].iter().map(|folder| Path::new(folder).to_owned()))
         .any(|folder| folder.join(tool).is_file())
 }
 
@@ -65,4 +98,15 @@ const TOOLS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("prlimit", "util-linux"),
     ("sysctl", "procps"),
+    ("openssl", "openssl"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("unbound", "unbound"),
+    ("in.tftpd", "tftpd-hpa"),
+    ("rpcbind", "rpcbind"),
+    ("chronyd", "chrony"),
+    ("snmpd", "snmpd"),
+    ("charon", "strongswan-charon"),
+    ("openvpn", "openvpn"),
+    ("turnserver", "coturn"),
+    ("memcached", "memcached"),
 ];
