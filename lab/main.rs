@@ -11,6 +11,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "skips and measured seconds are read in the log")]
 
+mod daemons;
 mod namespace;
 mod ndjson;
 mod require;
@@ -22,4 +23,5 @@ mod limits;
 mod local_faults;
 mod loopback;
 mod signals;
+mod udp;
 mod veth;

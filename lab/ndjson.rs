@@ -39,9 +39,32 @@ impl Report {
 
     /// What was told of every TCP port of a target.
     pub(crate) fn ports(&self, target: &str) -> BTreeMap<u16, Told> {
+        self.ports_over("tcp", target)
+    }
+
+    /// Every event, samples of groups included, that tells a port to be in this state.
+    pub(crate) fn events(&self, state: &str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |event| event["state"] == state && event["proto"].is_string())
+    }
+
+    /// The service that showed itself at a UDP port.
+    pub(crate) fn service(&self, target: &str, port: u16) -> Option<String> {
+        let target: IpAddr = target.parse().expect("an address");
+        let verdict = self.events.iter().rfind(|event| {
+            event["event"] == "verdict"
+                && names(event, target)
+                && event["proto"] == "udp"
+                && event["port"] == port
+                && event["service"]["method"] == "probed"
+        })?;
+        verdict["service"]["name"].as_str().map(str::to_owned)
+    }
+
+    /// What was told of every port of a target over one protocol.
+    pub(crate) fn ports_over(&self, proto: &str, target: &str) -> BTreeMap<u16, Told> {
         let target: IpAddr = target.parse().expect("an address");
         let mut ports = BTreeMap::new();
-        for event in self.events.iter().filter(|event| names(event, target) && event["proto"] == "tcp") {
+        for event in self.events.iter().filter(|event| names(event, target) && event["proto"] == proto) {
             let told = Told {
                 verdict: format!("{}/{}", text(event, "state"), text(event, "reason")),
                 from: event["from"].as_str().map(|from| address(from).expect("from is an address")),
@@ -69,7 +92,18 @@ impl Report {
         asked: impl IntoIterator<Item = u16>,
         truth: impl Fn(u16, &str) -> bool,
     ) {
-        let mut told = self.ports(target);
+        self.assert_truth_over("tcp", target, asked, truth);
+    }
+
+    /// The same over one protocol.
+    pub(crate) fn assert_truth_over(
+        &self,
+        proto: &str,
+        target: &str,
+        asked: impl IntoIterator<Item = u16>,
+        truth: impl Fn(u16, &str) -> bool,
+    ) {
+        let mut told = self.ports_over(proto, target);
         let mut wrong = Vec::new();
         for port in asked {
             match told.remove(&port) {

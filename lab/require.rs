@@ -32,7 +32,7 @@ pub(crate) fn require(scenario: &str, tools: &[&str]) -> Option<Lab> {
 pub(crate) fn which(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .chain(["/usr/sbin", "/sbin", "/usr/lib/ipsec"].map(PathBuf::from))
         .map(|folder| folder.join(tool))
         .find(|file| file.is_file())
 }

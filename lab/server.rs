@@ -1,5 +1,6 @@
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,30 +66,47 @@ impl Server {
         Self::daemon(namespace.command("sshd").args(["-D", "-e", "-f"]).arg(config), 22, addresses.len())
     }
 
+    /// UDP sockets on every port of every address. `what` they do: `echo` sends back what it gets, `mute` says nothing.
+    pub(crate) fn datagrams(namespace: &Namespace, addresses: &[&str], ports: &[u16], what: &str) -> Self {
+        Self::listen(namespace, addresses, ports, what)
+    }
+
+    /// A UDP server on one port; ready when the port is bound at so many addresses of the namespace.
+    pub(crate) fn udp_daemon(command: &mut Command, port: u16, addresses: usize) -> Self {
+        Self::started(command, port, addresses, &["udp", "udp6"])
+    }
+
     fn daemon(command: &mut Command, port: u16, sockets: usize) -> Self {
-        let mut server =
-            Server { child: command.stdin(Stdio::null()).spawn().expect("asked for by require") };
+        Self::started(command, port, sockets, &["tcp", "tcp6"])
+    }
+
+    fn started(command: &mut Command, port: u16, addresses: usize, tables: &[&str]) -> Self {
+        let mut server = Server {
+            child: command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("asked for by require"),
+        };
         let deadline = Instant::now() + Duration::from_secs(10);
-        while server.listening(port) < sockets {
+        while server.bound(port, tables) < addresses {
             let ended = server.child.try_wait().expect("our own child");
             assert!(ended.is_none(), "{command:?} ended: {ended:?}");
-            assert!(Instant::now() < deadline, "{command:?} does not listen on port {port}");
+            assert!(Instant::now() < deadline, "{command:?} does not serve port {port}");
             std::thread::sleep(Duration::from_millis(10));
         }
         server
     }
 
-    /// How many sockets listen on this port in the server's namespace (proc_net_tcp: state 0A).
-    fn listening(&self, port: u16) -> usize {
+    /// At how many addresses this port is served in the server's namespace (proc_net_tcp: state 0A listens, 07 is an
+    /// unconnected UDP socket).
+    fn bound(&self, port: u16, tables: &[&str]) -> usize {
         let wanted = format!(":{port:04X}");
-        ["tcp", "tcp6"]
+        tables
             .iter()
             .filter_map(|file| std::fs::read_to_string(format!("/proc/{}/net/{file}", self.child.id())).ok())
             .map(|text| {
                 let sockets = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-                sockets
-                    .filter(|words| words.len() > 3 && words[1].ends_with(&wanted) && words[3] == "0A")
-                    .count()
+                let served = sockets.filter(|words| {
+                    words.len() > 3 && words[1].ends_with(&wanted) && ["0A", "07"].contains(&words[3])
+                });
+                served.map(|words| words[1].to_owned()).collect::<BTreeSet<String>>().len()
             })
             .sum()
     }
@@ -131,7 +149,7 @@ impl Drop for Server {
     }
 }
 
-/// What to listen on: `accept` or `full`, then sockets. Set for the child process only.
+/// What to listen on: `accept`, `full`, `echo` or `mute`, then sockets. Set for the child process only.
 const SOCKETS: &str = "PORTOLAN_LAB_LISTEN";
 const READY: &str = "PORTOLAN-LAB-READY";
 
@@ -159,19 +177,41 @@ fn listener() {
 /// Opens the sockets; what must stay open is given back.
 fn serve(sockets: &str) -> Vec<(TcpListener, TcpStream)> {
     let mut words = sockets.split(' ');
-    let is_full = words.next() == Some("full");
+    let what = words.next().unwrap_or_default();
     let mut kept = Vec::new();
     for socket in words.map(|word| word.parse().expect("the lab writes socket addresses")) {
-        if is_full {
-            let (name, listener) = bind(socket, 0);
-            kept.push((listener, TcpStream::connect(name).expect("the queue has one place")));
-        } else {
-            let (_, listener) = bind(socket, 1024);
-            let accept = move || listener.incoming().for_each(drop);
-            std::thread::Builder::new().stack_size(64 << 10).spawn(accept).expect("a thread");
+        match what {
+            "full" => {
+                let (name, listener) = bind(socket, 0);
+                kept.push((listener, TcpStream::connect(name).expect("the queue has one place")));
+            }
+            "echo" => serve_datagrams(socket, |socket, bytes, from| drop(socket.send_to(bytes, from))),
+            "mute" => serve_datagrams(socket, |_, _, _| {}),
+            _ => {
+                let (_, listener) = bind(socket, 1024);
+                in_thread(move || listener.incoming().for_each(drop));
+            }
         }
     }
     kept
+}
+
+/// A UDP socket that takes everything it gets, so that its queue never fills.
+fn serve_datagrams(socket: SocketAddr, answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) {
+    let socket = UdpSocket::bind(socket).unwrap_or_else(|error| panic!("bind {socket}: {error}"));
+    in_thread(move || {
+        let mut buffer = [0; 2048];
+        // An error is an ICMP message about an earlier answer: the next datagram may come all the same.
+        loop {
+            if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                answer(&socket, &buffer[..length], from);
+            }
+        }
+    });
+}
+
+fn in_thread(work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(64 << 10).spawn(work).expect("a thread");
 }
 
 /// A listening socket and its name. The standard library does not let one choose the backlog.
