@@ -18,7 +18,7 @@ pub(crate) struct Daemon {
 /// What the scenario about daemons starts, one process an address each.
 pub(crate) const DAEMONS: &[Daemon] = &[
     Daemon { tool: "dnsmasq", port: 53, service: "domain", start: dnsmasq },
-    Daemon { tool: "unbound", port: 853, service: "domain", start: unbound },
+    Daemon { tool: "unbound", port: 5351, service: "domain", start: unbound },
     Daemon { tool: "in.tftpd", port: 69, service: "tftp", start: tftpd },
     Daemon { tool: "rpcbind", port: 111, service: "sunrpc", start: rpcbind },
     Daemon { tool: "chronyd", port: 123, service: "ntp", start: chronyd },
@@ -44,25 +44,25 @@ impl Daemon {
 }
 
 fn dnsmasq(_: &Lab, namespace: &Namespace, address: &str) -> Command {
-    let mut command = namespace.command("dnsmasq");
+    let mut command = namespace.daemon("dnsmasq");
     command.args(["-k", "-C", "/dev/null", "--bind-interfaces", "--port=53", "--no-resolv", "--no-hosts"]);
     command.args(["--pid-file=", "--user=root", &format!("--listen-address={address}")]);
     command
 }
 
-/// On a port where nobody expects DNS in the clear: only the generic question finds it.
+/// On a port where nobody expects DNS: only the question to ports of which nothing is known finds it.
 fn unbound(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
     let folder = lab.directory.path().display();
     let config = lab.write(
         &format!("unbound-{}.conf", file_name(address)),
         format!(
-            "server:\n interface: {address}@853\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n \
-             directory: \"{folder}\"\n do-daemonize: no\n tls-port: 0\n \
+            "server:\n interface: {address}@5351\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n \
+             directory: \"{folder}\"\n do-daemonize: no\n \
              access-control: 198.18.0.0/15 allow\n access-control: 2001:db8::/32 allow\n\
              remote-control:\n control-enable: no\n"
         ),
     );
-    let mut command = namespace.command("unbound");
+    let mut command = namespace.daemon("unbound");
     command.args(["-d", "-c"]).arg(config);
     command
 }
@@ -73,13 +73,13 @@ fn tftpd(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
     } else {
         ("-4", format!("{address}:69"))
     };
-    let mut command = namespace.command("in.tftpd");
+    let mut command = namespace.daemon("in.tftpd");
     command.args(["-L", family, "-a", &at, "-s"]).arg(lab.directory.path());
     command
 }
 
 fn rpcbind(_: &Lab, namespace: &Namespace, _: &str) -> Command {
-    let mut command = namespace.command("rpcbind");
+    let mut command = namespace.daemon("rpcbind");
     command.args(["-f", "-w"]);
     command
 }
@@ -95,7 +95,7 @@ fn chronyd(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
              pidfile {folder}/chrony-{name}.pid\ndriftfile {folder}/drift-{name}\n"
         ),
     );
-    let mut command = namespace.command("chronyd");
+    let mut command = namespace.daemon("chronyd");
     command.args(["-d", "-x", "-u", "root"]);
     // Bound to IPv4 alone it would take the wildcard of IPv6 as well.
     command.arg(if address.contains(':') { "-6" } else { "-4" });
@@ -109,7 +109,7 @@ fn snmpd(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
     let config = lab.write("snmpd.conf", "rocommunity unguessable 127.0.0.1\nsysDescr lab\n");
     let at =
         if address.contains(':') { format!("udp6:[{address}]:161") } else { format!("udp:{address}:161") };
-    let mut command = namespace.command("snmpd");
+    let mut command = namespace.daemon("snmpd");
     command.args(["-f", "-Lo", "-C", "-c"]).arg(config).args(["-I", "-smux", "-p"]);
     command.arg(lab.directory.path().join(format!("snmpd-{name}.pid"))).arg(at);
     command.env("SNMP_PERSISTENT_DIR", lab.directory.path().join(format!("snmp-{name}")));
@@ -117,7 +117,7 @@ fn snmpd(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
 }
 
 fn charon(_: &Lab, namespace: &Namespace, _: &str) -> Command {
-    namespace.command("charon")
+    namespace.daemon("charon")
 }
 
 fn openvpn(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
@@ -127,7 +127,7 @@ fn openvpn(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
         let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=lab"];
         run(Command::new("openssl").args(words).arg("-keyout").arg(&key).arg("-out").arg(&certificate));
     }
-    let mut command = namespace.command("openvpn");
+    let mut command = namespace.daemon("openvpn");
     command.args(["--dev", "null", "--proto", if address.contains(':') { "udp6" } else { "udp" }]);
     command.args(["--local", address, "--port", "1194", "--tls-server", "--dh", "none"]);
     command.arg("--ca").arg(&certificate).arg("--cert").arg(&certificate).arg("--key").arg(&key);
@@ -137,7 +137,7 @@ fn openvpn(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
 fn turnserver(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
     let folder = lab.directory.path();
     let name = file_name(address);
-    let mut command = namespace.command("turnserver");
+    let mut command = namespace.daemon("turnserver");
     command.args(["-n", "-L", address, "-p", "3478", "--no-tls", "--no-dtls", "--no-auth", "--no-cli"]);
     command.args(["--log-file", "stdout", "--userdb"]).arg(folder.join(format!("turn-{name}.db")));
     command.arg("--pidfile").arg(folder.join(format!("turn-{name}.pid")));
@@ -145,7 +145,7 @@ fn turnserver(lab: &Lab, namespace: &Namespace, address: &str) -> Command {
 }
 
 fn memcached(_: &Lab, namespace: &Namespace, address: &str) -> Command {
-    let mut command = namespace.command("memcached");
+    let mut command = namespace.daemon("memcached");
     command.args(["-u", "nobody", "-l", address, "-p", "11211", "-U", "11211"]);
     command
 }

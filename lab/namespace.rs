@@ -23,6 +23,10 @@ impl Namespace {
         // Each ICMP error counts here, so the kernel must not save any. Its limits have tests of their own.
         namespace.sysctl("net.ipv4.icmp_ratelimit", "0");
         namespace.sysctl("net.ipv6.icmp.ratelimit", "0");
+        // Since Linux 6.12 each namespace has a limit for all peers together as well.
+        for key in ["net.ipv4.icmp_msgs_per_sec", "net.ipv4.icmp_msgs_burst"] {
+            let _ = namespace.command("sysctl").args(["-q", "-w", &format!("{key}=1000000")]).output();
+        }
         namespace
     }
 
@@ -46,6 +50,15 @@ impl Namespace {
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(which(program).unwrap_or(program.into()));
+        command
+    }
+
+    /// A daemon in here, with a `/run` of its own: its locks and sockets meet nobody else's. (`ip netns exec` has given
+    /// the process mounts of its own already.)
+    pub(crate) fn daemon(&self, program: &str) -> Command {
+        let mut command = self.command("sh");
+        let script = "mount -t tmpfs none /run && mkdir /run/rpcbind && exec \"$0\" \"$@\"";
+        command.args(["-c", script]).arg(which(program).unwrap_or(program.into()));
         command
     }
 

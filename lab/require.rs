@@ -16,8 +16,10 @@ pub(crate) struct Lab {
 pub(crate) fn require(scenario: &str, tools: &[&str]) -> Option<Lab> {
     let why = if !rustix::process::geteuid().is_root() {
         "needs root for network namespaces".to_owned()
-    } else if let Some(tool) =
-        ["ip", "setpriv", "prlimit", "sysctl"].iter().chain(tools).find(|tool| which(tool).is_none())
+    } else if let Some(tool) = ["ip", "setpriv", "prlimit", "sysctl", "sh", "mount"]
+        .iter()
+        .chain(tools)
+        .find(|tool| which(tool).is_none())
     {
         format!("{tool} is not installed (cargo xtask setup)")
     } else {

@@ -100,11 +100,14 @@ impl Core {
         }
     }
 
-    /// A port answered; `first` if its very first packet did.
-    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool) {
+    /// A port answered; `first` if its very first packet did. What is missing of answers that hosts limit (`limited`)
+    /// tells nothing of the scan's loss.
+    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, limited: bool) {
         loss.answered(first);
-        let answers = &mut self.tally.answers;
-        *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        if !limited {
+            let answers = &mut self.tally.answers;
+            *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        }
         if !first && loss.answers() > 20 && loss.share() > 0.02 {
             self.window.calm();
         }

@@ -292,7 +292,7 @@ impl TcpHost {
             self.loss.spell();
         }
         let first = tried == 0 && first_packet_answered(1, rtt, self.rtt.smoothed());
-        core.count_answer(&mut self.loss, first);
+        core.count_answer(&mut self.loss, first, false);
     }
 
     fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {

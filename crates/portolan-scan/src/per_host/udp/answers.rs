@@ -115,7 +115,7 @@ impl UdpHost {
         self.end_exchanges(core, Some(port));
         if firm {
             let first = self.is_first(core, port, number, verdict.state());
-            core.count_answer(&mut self.loss, first);
+            core.count_answer(&mut self.loss, first, verdict.state() != PortState::Open);
             return self.settled(core, port, verdict);
         }
         // What is unreachable for a moment is asked again when the moment may be over. Where no attempt waits, this is
