@@ -9,7 +9,7 @@ use portolan_model::{Begin, Method, Sink};
 use portolan_report::{Names, NdjsonSink};
 use portolan_scan::{Engine, Plan, PlanSpec, Settled, drive};
 use portolan_sim::{World, all_worlds};
-use portolan_target::{AddressSet, services};
+use portolan_target::{AddressSet, Ports, services};
 
 const SEED: u64 = 11;
 
@@ -25,8 +25,11 @@ fn the_ndjson_of_two_runs_is_the_same_to_the_byte() {
 fn ndjson(world: World) -> Vec<u8> {
     let hosts: AddressSet = world.targets().map(|target| target.range).collect();
     let named = world.targets().filter(|target| target.named).map(|target| target.range).collect();
-    let products = vec![(hosts, portolan_target::Ports::tcp(world.ports().clone()))];
-    let plan = Plan::new(PlanSpec { products, named, seed: SEED, ..PlanSpec::default() }).unwrap();
+    let ports = Ports { tcp: world.ports().clone(), udp: world.udp_ports().clone() };
+    let (probes, secret) = (portolan_detect::UDP, (SEED, 1));
+    let spec =
+        PlanSpec { products: vec![(hosts, ports)], named, seed: SEED, probes, secret, ..PlanSpec::default() };
+    let plan = Plan::new(spec).unwrap();
     let mut door = world.sockets();
     let engine = Engine::new(plan.clone(), door.capacity());
     let mut sink = NdjsonSink::new(Vec::new(), Arc::new(Names::default()), services::name, false);
