@@ -3,7 +3,7 @@ use std::process::Command;
 
 use crate::step::{cargo, read, root, run};
 
-/// Writes the man page and the completions as the release binary tells them.
+/// Writes the man page, the completions and the page of probes as the release binary tells them.
 pub(crate) fn write() -> Result<(), String> {
     for (path, text) in generate()? {
         let path = root().join(path);
@@ -53,4 +53,5 @@ const FILES: &[(&str, &str)] = &[
     ("complete-bash", "docs/completions/portolan.bash"),
     ("complete-zsh", "docs/completions/_portolan"),
     ("complete-fish", "docs/completions/portolan.fish"),
+    ("probes", "docs/probes.md"),
 ];

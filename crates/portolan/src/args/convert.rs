@@ -63,7 +63,8 @@ pub(super) fn generate(matches: &ArgMatches) -> Result<Option<Generate>, Problem
         0 => Generate::Man,
         1 => Generate::Bash,
         2 => Generate::Zsh,
-        _ => Generate::Fish,
+        3 => Generate::Fish,
+        _ => Generate::Probes,
     }))
 }
 

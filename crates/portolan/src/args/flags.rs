@@ -456,9 +456,12 @@ pub(super) const FLAGS: &[Flag] = &[
         "",
         "generate",
         Takes::Last(both("WHAT", "QUOI")),
-        both("print the man page or a completion", "écrire la page de manuel ou une complétion"),
+        both(
+            "print the man page, a completion or the probes",
+            "écrire la page de manuel, une complétion ou les sondes",
+        ),
     )
-    .choices(&["man", "complete-bash", "complete-zsh", "complete-fish"])
+    .choices(&["man", "complete-bash", "complete-zsh", "complete-fish", "probes"])
     .hidden(),
 ];
 

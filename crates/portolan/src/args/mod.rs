@@ -11,6 +11,7 @@ mod lang;
 mod man;
 mod not_yet;
 mod prepass;
+mod probes;
 mod problem;
 mod words;
 
@@ -193,6 +194,7 @@ pub fn parse(
 #[derive(Copy, Clone, Debug)]
 enum Generate {
     Man,
+    Probes,
     Bash,
     Zsh,
     Fish,
@@ -209,6 +211,7 @@ fn printed(page: Page, lang: Lang) -> String {
 fn generated(what: Generate, lang: Lang) -> String {
     match what {
         Generate::Man => man::page(),
+        Generate::Probes => probes::page(),
         Generate::Bash => command::completion(Shell::Bash, lang),
         Generate::Zsh => command::completion(Shell::Zsh, lang),
         Generate::Fish => command::completion(Shell::Fish, lang),
