@@ -116,7 +116,7 @@ pub enum Event {
     Sent {
         /// Which.
         probe: ProbeId,
-        /// When, measured after the call that succeeded.
+        /// When: the moment before the call that succeeded.
         at: Instant,
         /// From which port of ours.
         local: u16,

@@ -5,6 +5,7 @@
 //! Several sockets a family, used in turn: an ICMP error waits in the receive buffer of the socket whose datagram it
 //! is about, and one that finds no room there is dropped without a word.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 
 use portolan_model::sockets::{Datagram, DatagramError, Event, Outcome, ProbeId};
@@ -142,9 +143,12 @@ impl Datagrams {
                 events.extend(told(error, quote, machine.now(), &machine.home));
             }
         };
-        let sent = sending::send(&port.socket, &to.address.socket(to.port), payload, buffer, tell);
+        // A near host has answered before the call returns: the clock is read before it.
+        let called = Cell::new(machine.now());
+        let datagram = (&to.address.socket(to.port), payload);
+        let sent = sending::send(&port.socket, datagram, buffer, || called.set(machine.now()), tell);
         let held = sent.inspect_err(|_| forget_local(events, before, to))?;
-        Ok(Event::Sent { probe, at: machine.now(), local: port.socket.local_port(), held })
+        Ok(Event::Sent { probe, at: called.get(), local: port.socket.local_port(), held })
     }
 
     /// The next socket in turn. If there are no descriptors for all of them, fewer will do.

@@ -50,17 +50,18 @@ pub(super) enum Found<'a> {
     Datagram(Received, &'a [u8]),
 }
 
-/// Sends a datagram, and gives how many calls before the one that did it sent nothing. What is found on the way is
-/// told. If it cannot be sent, the error is our own.
+/// Sends a datagram, and gives how many calls before the one that did it sent nothing. Before each of them `calls` is
+/// told, and what is found on the way too. If it cannot be sent, the error is our own.
 pub(super) fn send(
     socket: &impl Socket,
-    to: &SocketAddr,
-    payload: &[u8],
+    (to, payload): (&SocketAddr, &[u8]),
     buffer: &mut [u8],
+    mut calls: impl FnMut(),
     mut tell: impl FnMut(Found<'_>),
 ) -> Result<u32, Errno> {
     let mut alone = false;
     for held in 0..TRIES {
+        calls();
         let errno = match socket.send(to, payload) {
             Ok(()) => return Ok(held),
             Err(errno) if may_be_anothers(errno) => errno,

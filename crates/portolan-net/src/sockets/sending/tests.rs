@@ -181,7 +181,7 @@ impl Notes {
     }
 
     fn send(&mut self, kernel: &Kernel, port: u16) -> Result<u32, Errno> {
-        send(kernel, &to(port), b"", &mut [], |found| self.note(found))
+        send(kernel, (&to(port), b""), &mut [], || {}, |found| self.note(found))
     }
 }
 
