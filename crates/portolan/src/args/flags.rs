@@ -377,7 +377,8 @@ pub(super) const FLAGS: &[Flag] = &[
         Takes::Nothing,
         both("print only host:port of open ports", "n’écrire que hôte:port des ports ouverts"),
     )
-    .brief(),
+    .brief()
+    .more("Over UDP: host:port/udp.", "En UDP\u{a0}: hôte:port/udp."),
     Flag::new(
         Group::Output,
         "",
