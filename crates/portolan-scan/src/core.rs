@@ -69,17 +69,17 @@ impl Core {
         (probe, Request::Connect { probe, to: attempt.endpoint })
     }
 
-    /// Sends a datagram on its way.
+    /// Sends a datagram on its way, from a port of its own if wished.
     pub(crate) fn datagram(
         &mut self,
         attempt: Attempt,
+        own_port: bool,
         patience: Duration,
         now: Instant,
     ) -> (ProbeId, Request) {
-        let asked = self.udp.probe(attempt.endpoint.port, attempt.number);
         let payload = self.udp.payload(attempt.endpoint, attempt.number);
         let probe = self.launch(attempt, patience, now);
-        (probe, Request::Datagram { probe, to: attempt.endpoint, payload, own_port: asked.elsewhere })
+        (probe, Request::Datagram { probe, to: attempt.endpoint, payload, own_port })
     }
 
     fn launch(&mut self, attempt: Attempt, patience: Duration, now: Instant) -> ProbeId {

@@ -129,9 +129,9 @@ impl Engine {
             return self.silence(&attempt, at);
         }
         core.not_sent(&attempt);
-        if fault.is_shortage() {
-            let waiting = core.flight.len();
-            core.window.shrink(waiting, fault != LocalFault::NoBuffers);
+        // Descriptors and ports are short for exchanges that want one of their own: a smaller window frees none.
+        if fault == LocalFault::NoBuffers {
+            core.window.shrink(core.flight.len(), false);
         }
         if let Some(strategy) = self.strategy.per_host() {
             strategy.unsent(core, &attempt, fault, at);

@@ -35,11 +35,12 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// A socket that does not block, is not inherited by other programs, queues ICMP errors together with the
     /// TTL or hop limit they arrived with, speaks one family only, has a port chosen by the kernel, and as much
-    /// room for what it receives as is allowed without privilege.
+    /// room for what it sends and receives as is allowed without privilege.
     pub fn open(family: Family) -> Result<Self, Errno> {
         let fd = open(family, SocketType::DGRAM, ipproto::UDP)?;
-        // Beyond the limit of the machine (net.core.rmem_max) the kernel grants the limit.
+        // Beyond the limits of the machine (net.core.rmem_max, net.core.wmem_max) the kernel grants the limit.
         sockopt::set_socket_recv_buffer_size(&fd, 1 << 30)?;
+        sockopt::set_socket_send_buffer_size(&fd, 1 << 30)?;
         let unspecified: SocketAddr = match family {
             Family::V4 => (Ipv4Addr::UNSPECIFIED, 0).into(),
             Family::V6 => {
@@ -61,6 +62,12 @@ impl UdpSocket {
     /// adds to each: twice what was asked for or what is allowed, whichever is less (socket(7)).
     pub fn receive_buffer(&self) -> Result<usize, Errno> {
         sockopt::socket_recv_buffer_size(&self.fd)
+    }
+
+    /// The same for datagrams that have not left the machine: they wait up to three seconds for a neighbour that
+    /// answers neither ARP nor NDP.
+    pub fn send_buffer(&self) -> Result<usize, Errno> {
+        sockopt::socket_send_buffer_size(&self.fd)
     }
 
     /// Sends a datagram.

@@ -264,12 +264,13 @@ impl Datagrams {
     }
 }
 
-/// How many datagrams may be answered at once before the receive buffers of one family are full, by what the kernel
-/// grants a socket; at least one.
+/// How many datagrams may be answered at once before the receive buffers of one family are full, or wait for their
+/// neighbours before its send buffers are, by what the kernel grants a socket; at least one.
 pub(super) fn capacity() -> usize {
-    let granted = [Family::V4, Family::V6]
-        .into_iter()
-        .find_map(|family| UdpSocket::open(family).and_then(|socket| socket.receive_buffer()).ok());
+    let granted = [Family::V4, Family::V6].into_iter().find_map(|family| {
+        let socket = UdpSocket::open(family).ok()?;
+        Some(socket.receive_buffer().ok()?.min(socket.send_buffer().ok()?))
+    });
     (EACH * granted.unwrap_or(0) / WORST).max(1)
 }
 
@@ -319,7 +320,7 @@ pub(super) const TOKENS: u64 = 1 << 32;
 const EACH: usize = 8;
 
 /// How many attempts may have a port of their own at a time.
-const OWN: usize = 256;
+const OWN: usize = 1024;
 
 /// What the kernel charges a receive buffer for a full-size packet of an Ethernet, the worst that is common.
 const WORST: usize = 2304;

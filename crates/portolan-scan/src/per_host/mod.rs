@@ -154,7 +154,7 @@ impl PerHost {
     }
 
     /// A datagram left, then and from that port of ours.
-    pub(crate) fn sent(&mut self, core: &Core, attempt: &Attempt, probe: ProbeId, from: (Instant, u16)) {
+    pub(crate) fn sent(&mut self, core: &mut Core, attempt: &Attempt, probe: ProbeId, from: (Instant, u16)) {
         if let Some(Host::Udp(host)) = self.host(attempt.host) {
             host.sent(core, attempt, probe, from);
         }
@@ -384,9 +384,9 @@ impl Host {
                 request
             }
             Host::Udp(host) => {
-                let patience = host.patience(&attempt);
-                let (probe, request) = core.datagram(attempt, patience, now);
-                host.launched(&attempt, probe);
+                let (patience, own_port) = (host.patience(&attempt), host.wants_own_port(core, &attempt));
+                let (probe, request) = core.datagram(attempt, own_port, patience, now);
+                host.launched(&attempt, probe, own_port);
                 request
             }
         }

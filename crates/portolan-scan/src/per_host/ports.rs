@@ -39,6 +39,8 @@ pub(super) struct Pending {
     pub(super) probe: Option<ProbeId>,
     /// When each datagram left, in the order of the attempts' numbers.
     pub(super) sent: Vec<Instant>,
+    /// Whether the last one was to leave from a port of its own.
+    pub(super) own_port: bool,
 }
 
 /// The ports of one host over one transport: which were never asked, which wait, which are settled. How they are
@@ -156,6 +158,7 @@ impl Ports {
             self_connects: 0,
             probe: None,
             sent: Vec::new(),
+            own_port: false,
         })
     }
 

@@ -30,6 +30,8 @@ const OPENING_REST: Duration = Duration::from_millis(100);
 const MOST_TRIES: u8 = 10;
 const MOST_TRIES_BEYOND_LOSS: u8 = 6;
 const USUAL_LOSS: f64 = 0.45;
+/// So often a port of its own is waited for.
+const SHORTAGES_OF_PORTS: u16 = 4;
 /// A service may be busy: after the last datagram its host is listened to for at least this long, and longer if the
 /// protocol answers late on purpose. Overdue attempts hold nothing up meanwhile, since an answer names its attempt
 /// whenever it comes.
@@ -107,15 +109,23 @@ impl UdpHost {
         self.tail(core, now)
     }
 
+    /// Whether the attempt is to leave from a port of its own: its answer may come from another port. If this machine
+    /// has none left, the others' has to do, and only an answer from the port asked is heard.
+    pub(super) fn wants_own_port(&self, core: &Core, attempt: &Attempt) -> bool {
+        let faults = self.ports.pending.get(&attempt.port).map_or(0, |pending| pending.faults);
+        core.udp.probe(attempt.endpoint.port, attempt.number).elsewhere && faults < SHORTAGES_OF_PORTS
+    }
+
     /// An attempt is on its way.
-    pub(super) fn launched(&mut self, attempt: &Attempt, probe: ProbeId) {
-        self.ports.pending(attempt).probe = Some(probe);
+    pub(super) fn launched(&mut self, attempt: &Attempt, probe: ProbeId, own_port: bool) {
+        let port = self.ports.pending(attempt);
+        (port.probe, port.own_port) = (Some(probe), own_port);
     }
 
     /// It left this machine, from that port of ours.
     pub(super) fn sent(
         &mut self,
-        core: &Core,
+        core: &mut Core,
         attempt: &Attempt,
         probe: ProbeId,
         (at, local): (Instant, u16),
@@ -128,7 +138,9 @@ impl UdpHost {
         // An attempt that never left gives its number to the next.
         port.sent.truncate(usize::from(attempt.number).saturating_sub(1));
         port.sent.push(at);
-        if question.elsewhere {
+        if port.own_port {
+            // The exchange before it has had its time.
+            self.end_exchanges(core, Some(attempt.port));
             self.exchanges.push(Exchange { local, port: attempt.port, probe });
         }
     }
