@@ -100,11 +100,11 @@ impl Core {
         }
     }
 
-    /// A port answered; `first` if its very first packet did. What is missing of answers that hosts limit (`limited`)
-    /// tells nothing of the scan's loss.
-    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, limited: bool) {
+    /// A port answered; `first` if its very first packet did. Over UDP (`ambiguous`) that tells nothing of the scan's loss:
+    /// what is missing may have been withheld, and what is late may have taken its time.
+    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, ambiguous: bool) {
         loss.answered(first);
-        if !limited {
+        if !ambiguous {
             let answers = &mut self.tally.answers;
             *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
         }

@@ -282,7 +282,10 @@ impl PerHost {
             Some(sibling) => {
                 // Our place may be another host's soon.
                 (sibling.half, sibling.sibling) = (Some(told), None);
-                self.enter_turn(place.sibling.unwrap_or(id));
+                let parked = sibling.parked;
+                let other = place.sibling.unwrap_or(id);
+                // Both have nothing more to ask: they are told together, before anything else is heard.
+                if parked { self.remove(core, other, now) } else { self.enter_turn(other) }
             }
             None => {
                 let (report, listed) = match place.half {

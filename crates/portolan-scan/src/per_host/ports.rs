@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::outcomes::Outcomes;
 
 /// Faults of our own machine at one port before it stays unknown: shortages pass, refusals do not.
 const SHORTAGES: u16 = 100;
+const SHORTAGES_OF_ALL: u16 = 10;
 const REFUSALS: u16 = 3;
 /// Answers of the provisional kind at one port before the last of them is taken.
 const PROVISIONAL_ANSWERS: u8 = 6;
@@ -59,6 +60,8 @@ pub(super) struct Ports {
     retries: BinaryHeap<Reverse<(Instant, u32)>>,
     /// Settled one by one before the host was heard at all.
     untold: Vec<Verdict>,
+    /// Told one by one although such ports are folded: there are few of them.
+    singly: BTreeSet<u32>,
 }
 
 impl Ports {
@@ -74,6 +77,7 @@ impl Ports {
             pending: BTreeMap::new(),
             retries: BinaryHeap::new(),
             untold: Vec::new(),
+            singly: BTreeSet::new(),
         }
     }
 
@@ -189,10 +193,15 @@ impl Ports {
         port.probe = None;
         port.last = attempt.asked;
         port.tries = port.tries.saturating_add(1);
-        let repeated = port.provisional.replace(Box::new(verdict.clone()));
-        if port.tries >= PROVISIONAL_ANSWERS
-            || repeated.is_some_and(|before| before.reason() == verdict.reason())
-        {
+        let enough = port.tries >= PROVISIONAL_ANSWERS;
+        let before = port.provisional.replace(Box::new(verdict.clone()));
+        if let Some(mut before) = before.filter(|before| before.reason() == verdict.reason()) {
+            // The same again: the surer of the two speaks for both.
+            let surer = before.claim.confidence.p_wrong < verdict.claim.confidence.p_wrong;
+            before.tries = verdict.tries;
+            return Some(if surer { *before } else { verdict });
+        }
+        if enough {
             return Some(verdict);
         }
         self.ask_again(attempt.port, due);
@@ -210,7 +219,14 @@ impl Ports {
         port.probe = None;
         port.number = port.number.saturating_sub(1);
         port.faults += 1;
-        let (faults, limit) = (port.faults, if fault.is_shortage() { SHORTAGES } else { REFUSALS });
+        let limit = match (fault.is_shortage(), self.transport) {
+            (false, _) => REFUSALS,
+            // All datagrams share a few sockets: if none can be had, none is given back later.
+            (true, Transport::Udp) if fault != LocalFault::NoBuffers => SHORTAGES_OF_ALL,
+            (true, _) => SHORTAGES,
+        };
+        let port = self.pending(attempt);
+        let faults = port.faults;
         if faults >= limit {
             return Some(answered(attempt, claim, attempt.number, sent, at, Fact::Local(fault)));
         }
@@ -293,6 +309,15 @@ impl Ports {
         }
     }
 
+    /// The same for a port that is told by itself, whatever is folded.
+    pub(super) fn close_singly(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
+        if core.plan.fold {
+            self.singly.insert(port);
+            core.tell_verdict(verdict.clone());
+        }
+        self.close(core, port, Some(verdict), true);
+    }
+
     /// Tells what was settled before the host was heard, now that it is listed.
     pub(super) fn tell_untold(&mut self, core: &mut Core) {
         self.untold.drain(..).for_each(|verdict| core.tell_verdict(verdict));
@@ -308,10 +333,14 @@ impl Ports {
     /// Tells what is folded, and how many ports have which state.
     pub(super) fn tell_groups(&self, core: &mut Core, listed: bool) -> Counts {
         let mut by_code: Vec<Vec<u16>> = vec![Vec::new(); 256];
-        for (port, index) in self.order.sorted() {
-            by_code[usize::from(self.codes[*index as usize])].push(*port);
-        }
         let mut counts = Counts::default();
+        for (port, index) in self.order.sorted() {
+            let code = self.codes[*index as usize];
+            match self.outcomes.claim(code).filter(|_| self.singly.contains(index)) {
+                Some(claim) => counts.add(claim.state, 1),
+                None => by_code[usize::from(code)].push(*port),
+            }
+        }
         let target = AddressRange { first: self.address, last: self.address };
         for (code, ports) in (0u8..=255).zip(by_code) {
             let Some(claim) = self.outcomes.claim(code).filter(|_| !ports.is_empty()) else { continue };

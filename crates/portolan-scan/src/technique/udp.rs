@@ -28,13 +28,16 @@ const P_ECHO_WRONG: f32 = 0.001;
 const P_NO_ID_WRONG: f32 = 0.05;
 /// That an answer of no protocol we know was.
 const P_UNLIKE_WRONG: f32 = 0.1;
-/// That a silent port is no `open|filtered`: at best, where the host's ICMP errors still came, and else.
-const P_SILENCE_WRONG_LATER: f32 = 0.2;
+/// That a silent port is no `open|filtered`. A later ICMP error of the host makes it no better: the error that this port
+/// was due may have been the one withheld, and another was granted since.
 const P_SILENCE_WRONG: f32 = 0.5;
 
 /// Ports of industrial controllers, which a datagram that they do not understand has stopped before: EtherNet/IP's
 /// (2222, 44818), PROFINET's (34962 to 34964) and BACnet's (47808). They get an empty one.
 const FRAGILE: &[u16] = &[2222, 34962, 34963, 34964, 44818, 47808];
+
+/// Ports of services that only take (traps, system logs, metrics): a question would end in their records as noise.
+const ONE_WAY: &[u16] = &[162, 514, 8125, 12201, 25826];
 
 static EMPTY: UdpProbe = UdpProbe::EMPTY;
 
@@ -176,10 +179,10 @@ impl Udp {
     }
 
     fn of_port(&self, port: u16) -> impl Iterator<Item = &'static UdpProbe> {
-        let fragile = FRAGILE.contains(&port);
-        let usual = move |probe: &&UdpProbe| !fragile && probe.ports.contains(&port);
+        let no_words = FRAGILE.contains(&port) || ONE_WAY.contains(&port);
+        let usual = move |probe: &&UdpProbe| !no_words && probe.ports.contains(&port);
         let known = self.probes.iter().any(|probe| usual(&probe));
-        let generic = move |probe: &&UdpProbe| !fragile && probe.generic;
+        let generic = move |probe: &&UdpProbe| !no_words && probe.generic;
         self.probes
             .iter()
             .filter(move |probe| if known { usual(probe) } else { generic(probe) })
@@ -201,15 +204,15 @@ impl Udp {
 
 /// What silence means after `tries` spaced attempts.
 pub fn silence(vouch: Vouch) -> Claim {
-    let (p_wrong, host) = match vouch {
-        Vouch::Later => (P_SILENCE_WRONG_LATER, Because::HostAnsweredLater),
-        Vouch::Before => (P_SILENCE_WRONG, Because::HostAnsweredBefore),
-        Vouch::Elsewhere => (P_SILENCE_WRONG, Because::HostAnsweredElsewhere),
-        Vouch::Never => (P_SILENCE_WRONG, Because::HostNeverAnswered),
+    let host = match vouch {
+        Vouch::Later => Because::HostAnsweredLater,
+        Vouch::Before => Because::HostAnsweredBefore,
+        Vouch::Elsewhere => Because::HostAnsweredElsewhere,
+        Vouch::Never => Because::HostNeverAnswered,
     };
     let because = [Because::SilenceIsAmbiguous, host, Because::RetriesSpaced];
     let raise = [Raise::OtherPayload, Raise::Longer];
-    claim((PortState::OpenFiltered, Reason::NoResponse), p_wrong, (&because, &raise))
+    claim((PortState::OpenFiltered, Reason::NoResponse), P_SILENCE_WRONG, (&because, &raise))
 }
 
 /// So many zeros behind our bytes are padding.

@@ -42,7 +42,7 @@ impl TcpHost {
         now: Instant,
     ) -> Option<Verdict> {
         if let Some((claim, fact, at)) = self.reach.lost().filter(|_| self.is_unreached()) {
-            let told = self.named || claim.reason.is_local();
+            let told = self.is_listed() || claim.reason.is_local();
             return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
         }
         let blind = self.blind.as_ref().filter(|_| self.canary.is_blind());

@@ -63,15 +63,15 @@ impl UdpHost {
         (port, found, claim): (u32, Recognised, Claim),
         datagram: &Datagram,
     ) {
-        let sent = self.sent_at(port, found.number.or_else(|| Some(self.asked(port))));
-        let rtt = sent.filter(|_| found.number.is_some()).map(|sent| datagram.at.since(sent));
+        // Karn's rule: an answer that does not say which of several attempts it answers measures none of them.
+        let number = found.number.or_else(|| Some(1).filter(|_| self.asked(port) == 1));
+        let rtt = self.sent_at(port, number).map(|sent| datagram.at.since(sent));
         self.hear(core, host, rtt, false);
         // A refusal that came first gives way only to an answer that nobody else can have made.
         let settled = self.ports.is_settled(port);
         if self.ports.is_open(port) || (settled && found.likeness != Likeness::Echoes) {
             return;
         }
-        let number = found.number.unwrap_or_else(|| self.asked(port));
         let fact = Fact::Datagram {
             from: datagram.from,
             bytes: u16::try_from(datagram.bytes.len()).unwrap_or(u16::MAX),
@@ -99,8 +99,8 @@ impl UdpHost {
             Judgement::Provisional(claim) => (claim, false),
             Judgement::Silence => return,
         };
-        let last = self.asked(port);
-        let verdict = self.verdict(core, (port, number.unwrap_or(last)), claim, (at, Fact::Icmp(*icmp)));
+        let only = number.or_else(|| Some(1).filter(|_| self.asked(port) == 1));
+        let verdict = self.verdict(core, (port, only), claim, (at, Fact::Icmp(*icmp)));
         self.conclude(core, (port, number), verdict, firm);
     }
 
@@ -115,7 +115,7 @@ impl UdpHost {
         self.end_exchanges(core, Some(port));
         if firm {
             let first = self.is_first(core, port, number, verdict.state());
-            core.count_answer(&mut self.loss, first, verdict.state() != PortState::Open);
+            core.count_answer(&mut self.loss, first, true);
             return self.settled(core, port, verdict);
         }
         // What is unreachable for a moment is asked again when the moment may be over. Where no attempt waits, this is
@@ -186,7 +186,7 @@ impl UdpHost {
     fn verdict(
         &self,
         core: &Core,
-        (port, number): (u32, u8),
+        (port, number): (u32, Option<u8>),
         claim: Claim,
         (at, fact): (Instant, Fact),
     ) -> Verdict {
@@ -198,7 +198,7 @@ impl UdpHost {
             None => Evidence::new(at, fact),
         };
         let verdict = judged(endpoint, claim, self.ports.tries(port), evidence);
-        match self.sent_at(port, Some(number)) {
+        match self.sent_at(port, number) {
             Some(sent) => verdict.with_rtt(at.since(sent)),
             None => verdict,
         }

@@ -6,15 +6,25 @@ use crate::core::{Core, interrupted, judged, local_verdict};
 use crate::per_host::ports::Pending;
 use crate::technique::{Vouch, udp};
 
+/// So few silent ports are told one by one, also where the rest is folded.
+const FEW_SILENT: usize = 10;
+
 impl UdpHost {
     /// The host is finished: what is not settled is settled by what was seen, and everything folded is told.
     pub(in crate::per_host) fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
         let listed = self.is_listed();
         self.end_exchanges(core, None);
-        for port in self.ports.unsettled() {
+        let unsettled = self.ports.unsettled();
+        let few = listed && unsettled.len() <= FEW_SILENT;
+        for port in unsettled {
             let pending = self.ports.pending.remove(&port);
-            let verdict = self.last_word(core, self.ports.endpoint(port), pending, now);
-            self.ports.close(core, port, verdict, listed);
+            match self.last_word(core, self.ports.endpoint(port), pending, now) {
+                // Among many refusals a port or two without any are what one wants to see.
+                Some(verdict) if few && verdict.reason() == Reason::NoResponse => {
+                    self.ports.close_singly(core, port, verdict);
+                }
+                verdict => self.ports.close(core, port, verdict, listed),
+            }
         }
         if listed {
             self.ports.tell_untold(core);
@@ -49,7 +59,7 @@ impl UdpHost {
         now: Instant,
     ) -> Option<Verdict> {
         if let Some((claim, fact, at)) = self.reach.lost().filter(|_| !self.heard) {
-            let told = self.named || claim.reason.is_local();
+            let told = self.is_listed() || claim.reason.is_local();
             return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
         }
         let Some(pending) = pending else {
