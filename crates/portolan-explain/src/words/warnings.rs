@@ -43,10 +43,10 @@ msg! {
             other "{host} répondait, puis plus rien\u{a0}: {n} ports restent inconnus",
     }
     fn every_port_open(plural n, host: &str) {
-        en: one "{host}: the {n} port asked is open; a proxy or a SYN filter may answer in its place"
-            other "{host}: all {n} ports asked are open; a proxy or a SYN filter may answer in its place",
-        fr: one "{host}\u{a0}: le {n} port demandé est ouvert\u{a0}; un proxy ou un filtre SYN répond peut-être à sa place"
-            other "{host}\u{a0}: les {n} ports demandés sont ouverts\u{a0}; un proxy ou un filtre SYN répond peut-être à sa place",
+        en: one "{host}: the {n} port asked is open; a proxy or a filter may answer in its place"
+            other "{host}: all {n} ports asked are open; a proxy or a filter may answer in its place",
+        fr: one "{host}\u{a0}: le {n} port demandé est ouvert\u{a0}; un proxy ou un filtre répond peut-être à sa place"
+            other "{host}\u{a0}: les {n} ports demandés sont ouverts\u{a0}; un proxy ou un filtre répond peut-être à sa place",
     }
     fn loses(host: &str, share: &str) {
         en: "{host} loses about {share} of round trips; more retries are made",

@@ -370,3 +370,8 @@ impl Ports {
         self.first_reason().filter(|reason| !matches!(reason, Reason::NoResponse | Reason::Interrupted))
     }
 }
+
+/// Whether so many open ports of all are more likely one box than so many services.
+pub(super) fn is_every_port_open(open: u64, all: usize) -> bool {
+    open >= 50 && open * 20 >= all as u64 * 19
+}

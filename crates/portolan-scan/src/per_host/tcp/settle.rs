@@ -4,11 +4,9 @@ use portolan_model::{
 
 use super::{Open, TcpHost};
 use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
-use crate::per_host::ports::Pending;
+use crate::per_host::ports::{Pending, is_every_port_open};
 use crate::technique::{Vouch, tcp_connect};
 
-/// So many open ports, and no other, are more likely one box than so many services.
-const ALL_OPEN: usize = 50;
 /// Loss above this is told.
 const LOSS_TOLD: f64 = 0.02;
 
@@ -106,7 +104,7 @@ impl TcpHost {
 
     /// Every port open: each is told again, with less confidence.
     fn tell_doubts(&self, core: &mut Core) {
-        if self.opens.len() < ALL_OPEN || self.opens.len() * 20 < self.ports.len() * 19 {
+        if !is_every_port_open(self.opens.len() as u64, self.ports.len()) {
             return;
         }
         let code = self.ports.codes[self.opens[0].port as usize];

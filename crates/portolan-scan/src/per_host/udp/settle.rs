@@ -1,9 +1,9 @@
-use portolan_model::{Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict};
+use portolan_model::{Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict, Warning};
 
 use super::UdpHost;
 use super::answers::all_sent;
 use crate::core::{Core, interrupted, judged, local_verdict};
-use crate::per_host::ports::Pending;
+use crate::per_host::ports::{Pending, is_every_port_open};
 use crate::technique::{Vouch, udp};
 
 /// So few silent ports are told one by one, also where the rest is folded.
@@ -30,6 +30,9 @@ impl UdpHost {
             self.ports.tell_untold(core);
         }
         let counts = self.ports.tell_groups(core, listed);
+        if is_every_port_open(counts.open, self.ports.len()) {
+            core.warn(Warning::EveryPortOpen { target: self.ports.address, count: counts.open });
+        }
         let down = self.reach.reason().filter(|reason| *reason == Reason::NoNeighbour);
         HostReport {
             target: self.ports.address,
