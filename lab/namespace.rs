@@ -99,6 +99,37 @@ pub(crate) fn cable(left: (&Namespace, &str, &[&str]), right: (&Namespace, &str,
     }
 }
 
+/// A scanner, 198.18.0.1 and 2001:db8::1, and its target, .2 and ::2, on one cable.
+pub(crate) fn neighbours() -> (Namespace, Namespace) {
+    let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
+    cable(
+        (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
+        (&target, "to-scanner", &["198.18.0.2/30", "2001:db8::2/64"]),
+    );
+    (scanner, target)
+}
+
+/// A scanner, a router, 198.18.0.2 and 2001:db8:0:1::2, and a target behind it, 198.18.0.6 and 2001:db8:0:2::2.
+pub(crate) fn behind_a_router() -> (Namespace, Namespace, Namespace) {
+    let (scanner, router, target) =
+        (Namespace::new("scanner"), Namespace::new("router"), Namespace::new("target"));
+    cable(
+        (&scanner, "to-router", &["198.18.0.1/30", "2001:db8:0:1::1/64"]),
+        (&router, "to-scanner", &["198.18.0.2/30", "2001:db8:0:1::2/64"]),
+    );
+    cable(
+        (&router, "to-target", &["198.18.0.5/30", "2001:db8:0:2::1/64"]),
+        (&target, "to-router", &["198.18.0.6/30", "2001:db8:0:2::2/64"]),
+    );
+    scanner.ip("route add default via 198.18.0.2");
+    scanner.ip("-6 route add default via 2001:db8:0:1::2");
+    target.ip("route add default via 198.18.0.5");
+    target.ip("-6 route add default via 2001:db8:0:2::1");
+    router.sysctl("net.ipv4.ip_forward", "1");
+    router.sysctl("net.ipv6.conf.all.forwarding", "1");
+    (scanner, router, target)
+}
+
 /// Two lines a protocol: `Tcp: names…`, `Tcp: values…`.
 fn v4_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::daemons::DAEMONS;
-use crate::namespace::{Namespace, cable};
+use crate::namespace::{Namespace, behind_a_router, neighbours};
 use crate::ndjson::{Report, Told};
 use crate::require::{Lab, require};
 use crate::server::Server;
@@ -257,35 +257,6 @@ fn both_protocols_in_one_run() {
         verdict == if port == 9 { "closed/port-unreach" } else { "open/udp-response" }
     });
     assert_eq!(report.finish()["hosts"]["up"], 1);
-}
-
-fn neighbours() -> (Namespace, Namespace) {
-    let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
-    cable(
-        (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
-        (&target, "to-scanner", &["198.18.0.2/30", "2001:db8::2/64"]),
-    );
-    (scanner, target)
-}
-
-fn behind_a_router() -> (Namespace, Namespace, Namespace) {
-    let (scanner, router, target) =
-        (Namespace::new("scanner"), Namespace::new("router"), Namespace::new("target"));
-    cable(
-        (&scanner, "to-router", &["198.18.0.1/30", "2001:db8:0:1::1/64"]),
-        (&router, "to-scanner", &["198.18.0.2/30", "2001:db8:0:1::2/64"]),
-    );
-    cable(
-        (&router, "to-target", &["198.18.0.5/30", "2001:db8:0:2::1/64"]),
-        (&target, "to-router", &["198.18.0.6/30", "2001:db8:0:2::2/64"]),
-    );
-    scanner.ip("route add default via 198.18.0.2");
-    scanner.ip("-6 route add default via 2001:db8:0:1::2");
-    target.ip("route add default via 198.18.0.5");
-    target.ip("-6 route add default via 2001:db8:0:2::1");
-    router.sysctl("net.ipv4.ip_forward", "1");
-    router.sysctl("net.ipv6.conf.all.forwarding", "1");
-    (scanner, router, target)
 }
 
 fn sockets(target: &Namespace, addresses: &[&str]) -> [Server; 2] {

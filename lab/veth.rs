@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::namespace::{Namespace, cable};
+use crate::namespace::{Namespace, behind_a_router, neighbours};
 use crate::ndjson::{Report, Told};
 use crate::require::{Lab, require};
 use crate::server::Server;
@@ -51,11 +51,7 @@ const CLOSED: u16 = 1010;
 #[test]
 fn a_host_with_servers_and_a_firewall() {
     let Some(lab) = require("veth", &["nft", "nginx", "sshd", "ssh-keygen"]) else { return };
-    let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
-    cable(
-        (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
-        (&target, "to-scanner", &["198.18.0.2/30", "2001:db8::2/64"]),
-    );
+    let (scanner, target) = neighbours();
     target.firewall("input", &firewall());
     let addresses = ["198.18.0.2", "2001:db8::2"];
     let _web = Server::nginx(&lab, &target, &addresses);
@@ -70,23 +66,7 @@ fn a_host_with_servers_and_a_firewall() {
 #[test]
 fn a_firewall_on_the_way_is_named() {
     let Some(lab) = require("router", &["nft"]) else { return };
-    let scanner = Namespace::new("scanner");
-    let router = Namespace::new("router");
-    let target = Namespace::new("target");
-    cable(
-        (&scanner, "to-router", &["198.18.0.1/30", "2001:db8:0:1::1/64"]),
-        (&router, "to-scanner", &["198.18.0.2/30", "2001:db8:0:1::2/64"]),
-    );
-    cable(
-        (&router, "to-target", &["198.18.0.5/30", "2001:db8:0:2::1/64"]),
-        (&target, "to-router", &["198.18.0.6/30", "2001:db8:0:2::2/64"]),
-    );
-    scanner.ip("route add default via 198.18.0.2");
-    scanner.ip("-6 route add default via 2001:db8:0:1::2");
-    target.ip("route add default via 198.18.0.5");
-    target.ip("-6 route add default via 2001:db8:0:2::1");
-    router.sysctl("net.ipv4.ip_forward", "1");
-    router.sysctl("net.ipv6.conf.all.forwarding", "1");
+    let (scanner, router, target) = behind_a_router();
     router.firewall("forward", &firewall());
     let _listeners = Server::listeners(&target, &["198.18.0.6", "2001:db8:0:2::2"], &[22, 80]);
     let hosts = [("198.18.0.6", "198.18.0.2", V4), ("2001:db8:0:2::2", "2001:db8:0:1::2", V6)];
