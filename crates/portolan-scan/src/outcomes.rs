@@ -10,7 +10,7 @@ use portolan_model::{
 const SAMPLES: usize = 3;
 /// So many kinds are told apart by their sender; later ones share a kind without it. Reasons are few enough that a code
 /// never reaches the high bit, which a sweep uses.
-const MAX_CODES: usize = 60;
+const MAX_CODES: usize = 40;
 
 /// Verdicts alike, counted once: each distinct (state, reason, sender) has a small code, and a port keeps
 /// that byte instead of a record.
@@ -166,4 +166,62 @@ fn range_len(range: &AddressRange) -> u64 {
         std::net::IpAddr::V6(ip) => ip.to_bits(),
     };
     u64::try_from(bits(range.last) - bits(range.first) + 1).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Guards;
+    use crate::technique::udp::Udp;
+    use crate::technique::{self, Judgement, Vouch, tcp_connect, udp};
+    use portolan_model::{Icmp, IcmpFamily, Likeness};
+
+    /// Everything that anybody can say of a host's ports, the senders of ICMP errors first.
+    fn claims(v6: bool) -> Vec<Claim> {
+        let ip = |n: u32| match v6 {
+            false => Address::from(std::net::Ipv4Addr::from_bits(n)),
+            true => Address::with_zone(std::net::Ipv6Addr::from_bits(n.into()), 0),
+        };
+        let (target, family) = (ip(1 << 28), if v6 { IcmpFamily::V6 } else { IcmpFamily::V4 });
+        let udp = Udp::new(&[], (1, 2), Guards::default());
+        let mut claims = Vec::new();
+        for sender in (0..100).map(|n| Some(ip((1 << 28) + 1 + n))).chain([Some(target), None]) {
+            for (icmp_type, code) in (0u8..=16).flat_map(|kind| (0u8..=16).map(move |code| (kind, code))) {
+                for with_id in [true, false] {
+                    let icmp = Icmp { family, icmp_type, code, from: sender, ttl: None };
+                    match udp.judge_error(target, &icmp, with_id) {
+                        Judgement::Settled(claim) | Judgement::Provisional(claim) => claims.push(claim),
+                        Judgement::Silence => {}
+                    }
+                }
+            }
+        }
+        for likeness in [Likeness::Echoes, Likeness::Fits, Likeness::Strange, Likeness::Unlike] {
+            claims.extend([false, true].into_iter().filter_map(|other_port| udp.judge(likeness, other_port)));
+        }
+        claims.extend([Vouch::Later, Vouch::Before, Vouch::Elsewhere, Vouch::Never].map(udp::silence));
+        let faults = [
+            LocalFault::Firewall,
+            LocalFault::NoRoute,
+            LocalFault::NoNeighbour { on_link: true },
+            LocalFault::NoNeighbour { on_link: false },
+            LocalFault::Permission,
+            LocalFault::NoPorts,
+            LocalFault::NoDescriptors,
+            LocalFault::NoBuffers,
+            LocalFault::Other(22),
+        ];
+        claims.extend(faults.map(technique::local));
+        claims.extend([technique::interrupted(), tcp_connect::self_connected()]);
+        claims
+    }
+
+    #[test]
+    fn whatever_strangers_say_a_code_keeps_to_seven_bits() {
+        for v6 in [false, true] {
+            let mut outcomes = Outcomes::default();
+            let codes: Vec<u8> = claims(v6).iter().map(|claim| outcomes.kind(claim)).collect();
+            assert!(codes.iter().all(|code| *code < 0x80), "{}", outcomes.kinds.len());
+        }
+    }
 }
