@@ -126,7 +126,12 @@ impl Udp {
             let id = self.probe(to.port, number).id();
             Some(Quoted { number: Some(number), with_id: id.is_some_and(|id| id.end <= common) })
         });
-        quotes.max_by_key(|quoted| quoted.with_id)
+        quotes.reduce(|one, other| match (one.with_id, other.with_id) {
+            // What several attempts have sent alike names none of them.
+            (false, false) => Quoted { number: None, with_id: false },
+            (true, _) => one,
+            (false, true) => other,
+        })
     }
 
     /// What an answer means; `None` if it is somebody else's.

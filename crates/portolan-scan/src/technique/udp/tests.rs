@@ -96,6 +96,10 @@ fn a_quote_is_compared_with_what_was_sent() {
     let padded = [&sent[..], &[0; 64], &[0x20, 0, 1, 2]].concat();
     assert_eq!(quoted(&padded), Some(Quoted { number: Some(2), with_id: true }));
     assert_eq!(quoted(&[&sent[..], b"more"].concat()), None);
+    // Without an id the second and the fourth attempt are alike, and nobody can say whose error it is.
+    let alike = |asked| udp.recognise_quote(port(4000), asked, b"Qb");
+    assert_eq!(alike(2), Some(Quoted { number: Some(2), with_id: false }));
+    assert_eq!(alike(4), Some(Quoted { number: None, with_id: false }));
     // An empty datagram has nothing to quote.
     assert_eq!(udp.recognise_quote(port(9), 2, b"something"), None);
     let empty = udp.recognise_quote(port(9), 2, &[0; 100]);
