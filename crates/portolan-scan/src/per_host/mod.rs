@@ -181,12 +181,12 @@ impl PerHost {
 
     /// Our own receive queue lost something.
     pub(crate) fn overrun(&mut self, now: Instant) {
-        let ids: Vec<u32> = self.datagrams.values().copied().collect();
-        for id in ids {
+        // In the order of the table: a map's own order differs from run to run, and the turn would with it.
+        for id in (0u32..).take(self.places.len()) {
             if let Some(Host::Udp(host)) = self.host(id) {
                 host.overrun(now);
+                self.enter_turn(id);
             }
-            self.enter_turn(id);
         }
     }
 
