@@ -94,10 +94,12 @@ impl Engine {
             Event::Connect(completion) => self.connect_ended(completion),
             Event::Sent { probe, at, local, held } => {
                 core.tally.pending_errors += u64::from(held);
-                if let (Some(attempt), Strategy::PerHost(strategy)) =
-                    (core.flight.get(probe), &mut self.strategy)
-                {
-                    strategy.sent(core, &attempt, probe, (at, local));
+                match (core.flight.get(probe), &mut self.strategy) {
+                    (Some(attempt), Strategy::PerHost(strategy)) => {
+                        strategy.sent(core, &attempt, probe, (at, local));
+                    }
+                    // Its port was settled by a late answer to an earlier attempt: a port of its own has no use any more.
+                    _ => core.let_go(probe),
                 }
             }
             Event::Unsent { probe, at, fault } => self.not_sent(probe, at, fault),
