@@ -2,7 +2,7 @@ use portolan_model::Instant;
 
 use crate::technique::Vouch;
 
-/// The box that sends ICMP errors about a host's ports, as far as its errors have shown it.
+/// The host as a sender of ICMP errors about its ports, as far as its errors have shown it.
 ///
 /// An error of it proves that it could and would send one when the datagram it quotes had come, and that the way
 /// back was free: of the silences before that, loss and withheld errors are less likely to be the cause.

@@ -35,10 +35,11 @@ impl UdpHost {
         let sent = self.sent_at(port, quoted.number);
         match error.outcome {
             Outcome::Icmp(icmp) => {
+                // What a box on the way refuses tells nothing of the host, nor of the errors that it still sends.
                 if icmp.from == Some(self.ports.address) {
                     self.hear(core, host, sent.map(|sent| error.at.since(sent)), true);
+                    self.emitter.granted(error.to.port, sent.unwrap_or(Instant::ZERO), error.at);
                 }
-                self.emitter.granted(error.to.port, sent.unwrap_or(Instant::ZERO), error.at);
                 if !self.ports.is_settled(port) && asked > 0 {
                     self.refused(core, (port, quoted.number, quoted.with_id), &icmp, error.at);
                 }
@@ -210,7 +211,7 @@ const MOST_ATTEMPTS: u8 = 12;
 
 /// Everything that left for a port; `None` if nothing did.
 pub(super) fn all_sent(core: &Core, endpoint: Endpoint, pending: &Pending) -> Option<Evidence> {
-    let mut facts = pending.sent.iter().zip(1u8..).map(|(at, number)| {
+    let mut facts = pending.sent.iter().zip(1..=u8::MAX).map(|(at, number)| {
         let bytes = u16::try_from(core.udp.payload(endpoint, number).len()).unwrap_or(u16::MAX);
         (*at, Fact::Sent { attempt: number, probe: core.udp.probe(endpoint.port, number).name, bytes })
     });
