@@ -18,6 +18,9 @@ use crate::outcomes::Outcomes;
 const SHORTAGES: u16 = 100;
 const SHORTAGES_OF_ALL: u16 = 10;
 const REFUSALS: u16 = 3;
+/// So often the silence of one port is asked anew because our own queue lost something. Whoever fills that queue without
+/// end shall not keep the scan from ending.
+const ANEW: u8 = 8;
 /// Answers of the provisional kind at one port before the last of them is taken.
 const PROVISIONAL_ANSWERS: u8 = 6;
 
@@ -36,6 +39,8 @@ pub(super) struct Pending {
     pub(super) provisional: Option<Box<Verdict>>,
     pub(super) faults: u16,
     pub(super) self_connects: u8,
+    /// How often its silence was asked anew.
+    anew: u8,
     /// The attempt that is on its way.
     pub(super) probe: Option<ProbeId>,
     /// When each datagram left, in the order of the attempts' numbers.
@@ -160,6 +165,7 @@ impl Ports {
             provisional: None,
             faults: 0,
             self_connects: 0,
+            anew: 0,
             probe: None,
             sent: Vec::new(),
             own_port: false,
@@ -286,6 +292,26 @@ impl Ports {
             }
             due = due + Duration::from_micros(1);
             self.retries.push(Reverse((due, *port)));
+        }
+    }
+
+    /// Every silence so far may have been an answer that our own queue lost: it is asked anew, unless it was too often.
+    pub(super) fn ask_anew(&mut self, now: Instant) {
+        let mut anew = Vec::new();
+        for (port, pending) in &mut self.pending {
+            if pending.tries == 0 || pending.anew >= ANEW {
+                continue;
+            }
+            (pending.tries, pending.anew) = (0, pending.anew + 1);
+            if pending.probe.is_none() {
+                anew.push(*port);
+            }
+        }
+        self.retries.retain(|Reverse((_, port))| anew.binary_search(port).is_err());
+        let mut due = now;
+        for port in anew {
+            due = due + Duration::from_micros(1);
+            self.retries.push(Reverse((due, port)));
         }
     }
 

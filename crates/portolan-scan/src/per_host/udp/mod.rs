@@ -50,6 +50,8 @@ pub(super) struct UdpHost {
     emitter: Emitter,
     reach: Reach,
     exchanges: Vec<Exchange>,
+    /// When our own queue last lost something: what was asked before may have been answered.
+    deaf: Option<Instant>,
     /// When the first datagram was asked for.
     opened: Option<Instant>,
     /// Until when answers are listened for, whatever else is done.
@@ -76,6 +78,7 @@ impl UdpHost {
             emitter: Emitter::default(),
             reach: Reach::default(),
             exchanges: Vec::new(),
+            deaf: None,
             opened: None,
             listens_until: Instant::ZERO,
         }
@@ -166,8 +169,9 @@ impl UdpHost {
 
     /// Our own receive queue lost something: whatever is silent may have answered.
     pub(super) fn overrun(&mut self, now: Instant) {
+        self.deaf = Some(now);
         self.loss.spell();
-        self.ports.roll_back(Instant::ZERO, now);
+        self.ports.ask_anew(now);
     }
 
     /// It answered over another transport: it is there.

@@ -1,10 +1,12 @@
-use portolan_model::{Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict, Warning};
+use portolan_model::{
+    Endpoint, Evidence, Fact, HostReport, HostState, Instant, LocalFault, Reason, Verdict, Warning,
+};
 
 use super::UdpHost;
 use super::answers::all_sent;
 use crate::core::{Core, interrupted, judged, local_verdict};
 use crate::per_host::ports::{Pending, is_every_port_open};
-use crate::technique::{Vouch, udp};
+use crate::technique::{self, Vouch, udp};
 
 /// So few silent ports are told one by one, also where the rest is folded.
 const FEW_SILENT: usize = 10;
@@ -78,6 +80,11 @@ impl UdpHost {
         let short = core.guards.retry && pending.tries < self.needed(core, endpoint.port);
         if pending.tries == 0 || (core.stopping && short) {
             return Some(interrupted(endpoint, now));
+        }
+        // Asked anew as often as may be, and what may have answered it was lost by ourselves once more.
+        if let Some(deaf) = self.deaf.filter(|deaf| pending.last <= *deaf) {
+            let fault = LocalFault::NoBuffers;
+            return Some(local_verdict(endpoint, technique::local(fault), Fact::Local(fault), deaf));
         }
         Some(self.silent(core, endpoint, &pending))
     }
