@@ -597,8 +597,8 @@ fn silent_but_for(
 const TARGET: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
 
-fn icmp(to: Endpoint, from: Ipv4Addr, quoted: &[u8], at: Instant) -> Event {
-    let icmp = Icmp { family: IcmpFamily::V4, icmp_type: 3, code: 3, from: Some(from.into()), ttl: None };
+fn unreachable(code: u8, to: Endpoint, from: Ipv4Addr, quoted: &[u8], at: Instant) -> Event {
+    let icmp = Icmp { family: IcmpFamily::V4, icmp_type: 3, code, from: Some(from.into()), ttl: None };
     Event::Error(DatagramError { to, at, outcome: Outcome::Icmp(icmp), quoted: quoted.into() })
 }
 
@@ -607,13 +607,30 @@ fn only_the_hosts_own_errors_show_that_it_still_sends_them() {
     for (from, shown) in [(TARGET, true), (ROUTER, false)] {
         // One port is refused late, so the two others get six attempts; the last datagram of all is refused too.
         let verdicts = silent_but_for(&[20, 21, 22], |nth, to, payload, at| {
-            (nth == 5 || nth == 14).then(|| icmp(to, from, payload, at + Duration::from_millis(1)))
+            (nth == 5 || nth == 14).then(|| unreachable(3, to, from, payload, at + Duration::from_millis(1)))
         });
         let [_, refused, silent] = &verdicts[..] else { panic!("{verdicts:?}") };
         assert_eq!((refused.reason(), silent.state()), (Reason::PortUnreach, PortState::OpenFiltered));
         let because = &silent.claim.confidence.because;
         assert_eq!(because.contains(&Because::HostAnsweredLater), shown, "{from}: {because:?}");
     }
+}
+
+#[test]
+fn a_doubled_error_is_no_second_one() {
+    // A network that is unreachable for the moment, told once of each of the first `errors` attempts, or twice of one.
+    let told = |errors: usize, doubled: bool| {
+        let mut first = Vec::new();
+        let verdicts = silent_but_for(&[20], |nth, to, payload, at| {
+            first = if nth == 1 { payload.to_vec() } else { std::mem::take(&mut first) };
+            let quoted = if doubled { &first } else { payload };
+            (nth <= errors).then(|| unreachable(0, to, ROUTER, quoted, at))
+        });
+        (verdicts[0].reason(), verdicts[0].tries)
+    };
+    assert_eq!(told(2, false), (Reason::NetUnreach, 2));
+    assert_eq!(told(1, false), (Reason::NetUnreach, 1), "nothing better came");
+    assert_eq!(told(2, true), told(1, false));
 }
 
 #[test]

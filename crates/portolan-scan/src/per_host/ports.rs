@@ -37,6 +37,8 @@ pub(super) struct Pending {
     pub(super) waited: Duration,
     /// A first answer that is not believed before it repeats.
     pub(super) provisional: Option<Box<Verdict>>,
+    /// Which attempt it answered, where that is known: the same again is a copy of it, and no repetition.
+    pub(super) provisional_of: Option<u8>,
     pub(super) faults: u16,
     pub(super) self_connects: u8,
     /// How often its silence was asked anew.
@@ -163,6 +165,7 @@ impl Ports {
             last: attempt.asked,
             waited: Duration::ZERO,
             provisional: None,
+            provisional_of: None,
             faults: 0,
             self_connects: 0,
             anew: 0,

@@ -108,6 +108,10 @@ impl UdpHost {
     /// The verdict is to be believed, at once or when it comes again. `number` is the attempt that was answered, where
     /// the answer says so.
     fn conclude(&mut self, core: &mut Core, (port, number): (u32, Option<u8>), verdict: Verdict, firm: bool) {
+        let copied = |pending: &Pending| number.is_some() && pending.provisional_of == number;
+        if !firm && self.ports.pending.get(&port).is_some_and(copied) {
+            return;
+        }
         let waiting = self.ports.pending.get_mut(&port).and_then(|pending| pending.probe.take());
         let attempt = waiting.and_then(|probe| core.flight.claim(probe));
         if attempt.is_some() {
@@ -122,6 +126,7 @@ impl UdpHost {
         // What is unreachable for a moment is asked again when the moment may be over. Where no attempt waits, this is
         // late news of one that counted already.
         let Some(attempt) = attempt else { return };
+        self.ports.pending(&attempt).provisional_of = number;
         let at = verdict.evidence().iter().last().map_or(attempt.asked, |seen| seen.at);
         if let Some(verdict) = self.ports.provisional(&attempt, verdict, at + gap(4)) {
             self.settled(core, port, verdict);
