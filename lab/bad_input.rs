@@ -35,6 +35,10 @@ fn bad_input_is_refused_in_one_line_and_nothing_is_sent() {
         Bad { words: &["-iL", &comments], names: "comments.txt" },
         Bad { words: &["-iL", &noise], names: "noise.txt" },
         Bad { words: &["127.0.0.1", "--excludefile", &empty], names: "empty.txt" },
+        // To the kernel they are this machine, so what is excluded of it is excluded of them.
+        Bad { words: &["0.0.0.0", "--exclude", "127.0.0.0/8"], names: "excluded" },
+        Bad { words: &["-sTU", "::", "--exclude", "::1"], names: "excluded" },
+        Bad { words: &["127.0.0.1", "--exclude", "0.0.0.0"], names: "excluded" },
         Bad { words: &["127.0.0.1", "--excludefile", &secret], names: "secret.txt" },
         Bad { words: &[], names: "" },
     ] {

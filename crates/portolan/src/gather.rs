@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result, bail};
 use portolan_model::{Address, AddressRange, PortSet, Untrusted, Warning};
@@ -114,7 +115,13 @@ impl Found {
                     let text = target.text.escaped_short(60);
                     bail!("{text}: a link-local address needs its interface, as in {address}%eth0")
                 }
-                What::Single(address) => vec![address],
+                What::Single(address) => {
+                    let asked = meant(address);
+                    if asked != address {
+                        self.names.entry(asked).or_insert_with(|| target.text.clone());
+                    }
+                    vec![asked]
+                }
                 What::Zoned(ip, zone) => match interface_index(&zone) {
                     Some(index) => vec![Address::with_zone(ip, index)],
                     None => {
@@ -186,7 +193,7 @@ fn excluded(targets: &[Target]) -> Result<Exclusions> {
     for target in targets {
         let these: AddressSet = match &target.what {
             What::Range(range) => range.clone(),
-            What::Single(address) => [*address].into_iter().collect(),
+            What::Single(address) => [meant(*address)].into_iter().collect(),
             What::Zoned(ip, zone) => match interface_index(zone) {
                 Some(index) => [Address::with_zone(*ip, index)].into_iter().collect(),
                 None => bail!("--exclude {}: no such interface", target.text.escaped_short(60)),
@@ -219,18 +226,32 @@ fn look_up(targets: &[Target], family: Family) -> Looked {
         Family::V4 => NetFamily::V4,
         Family::V6 => NetFamily::V6,
     };
-    let found = resolve(&names, family);
+    let found = resolve(&names, family).into_iter();
+    let found = found.map(|all| all.map(|all| all.into_iter().map(meant).collect()));
     names.into_iter().zip(found).collect()
 }
 
-/// Addresses that no host has: multicast (RFC 5771, RFC 4291 section 2.7), the limited broadcast (RFC 919), and
-/// the network's own and the broadcast address of each network this machine is in.
+/// The unspecified address is nobody's; the kernel takes it for this machine. So that is asked by its own address: exclusions
+/// hold of where packets go, and what answers over UDP answers in that name.
+fn meant(address: Address) -> Address {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
+        _ => address,
+    }
+}
+
+/// Addresses that no host has: the unspecified ones (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2), multicast (RFC
+/// 5771, RFC 4291 section 2.7), the limited broadcast (RFC 919), and the network's own and the broadcast address of each
+/// network this machine is in.
 fn no_hosts() -> AddressSet {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     let range = |first: Address, last: Address| AddressRange { first, last };
+    let alone = |address: Address| range(address, address);
     let mut ranges = vec![
+        alone(Ipv4Addr::UNSPECIFIED.into()),
+        alone(IpAddr::V6(Ipv6Addr::UNSPECIFIED).into()),
         range(Ipv4Addr::new(224, 0, 0, 0).into(), Ipv4Addr::new(239, 255, 255, 255).into()),
-        range(Ipv4Addr::BROADCAST.into(), Ipv4Addr::BROADCAST.into()),
+        alone(Ipv4Addr::BROADCAST.into()),
         range(
             IpAddr::V6(Ipv6Addr::from_bits(0xff << 120)).into(),
             IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)).into(),
@@ -245,7 +266,7 @@ fn no_hosts() -> AddressSet {
         {
             let mask = u32::MAX >> interface.prefix;
             for end in [ip.to_bits() & !mask, ip.to_bits() | mask] {
-                ranges.push(range(Ipv4Addr::from_bits(end).into(), Ipv4Addr::from_bits(end).into()));
+                ranges.push(alone(Ipv4Addr::from_bits(end).into()));
             }
         }
     }
@@ -255,8 +276,8 @@ fn no_hosts() -> AddressSet {
 /// Whether the address means nothing without an interface (RFC 4007 section 6).
 fn needs_zone(address: Address) -> bool {
     match address.ip() {
-        std::net::IpAddr::V4(_) => false,
-        std::net::IpAddr::V6(ip) => ip.is_unicast_link_local() && address.zone() == 0,
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local() && address.zone() == 0,
     }
 }
 
