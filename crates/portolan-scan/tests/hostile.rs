@@ -563,7 +563,7 @@ fn overclaimed(
 /// A named host whose UDP ports stay silent but for what `answer` says of the nth datagram, sent then.
 fn silent_but_for(
     ports: &[u16],
-    mut answer: impl FnMut(usize, Endpoint, &[u8], Instant) -> Option<Event>,
+    mut answer: impl FnMut(usize, Endpoint, &[u8], Instant) -> Vec<Event>,
 ) -> Vec<Verdict> {
     let host: AddressSet = [Address::from(TARGET)].into_iter().collect();
     let ports = Ports { tcp: PortSet::new(), udp: ports.iter().copied().collect() };
@@ -607,13 +607,37 @@ fn only_the_hosts_own_errors_show_that_it_still_sends_them() {
     for (from, shown) in [(TARGET, true), (ROUTER, false)] {
         // One port is refused late, so the two others get six attempts; the last datagram of all is refused too.
         let verdicts = silent_but_for(&[20, 21, 22], |nth, to, payload, at| {
-            (nth == 5 || nth == 14).then(|| unreachable(3, to, from, payload, at + Duration::from_millis(1)))
+            let refused = (nth == 5 || nth == 14)
+                .then(|| unreachable(3, to, from, payload, at + Duration::from_millis(1)));
+            refused.into_iter().collect()
         });
         let [_, refused, silent] = &verdicts[..] else { panic!("{verdicts:?}") };
         assert_eq!((refused.reason(), silent.state()), (Reason::PortUnreach, PortState::OpenFiltered));
         let because = &silent.claim.confidence.because;
         assert_eq!(because.contains(&Because::HostAnsweredLater), shown, "{from}: {because:?}");
     }
+}
+
+#[test]
+fn a_strangers_datagram_does_not_hide_the_service() {
+    let answers = |noise: &'static [u8]| {
+        move |nth, from: Endpoint, payload: &[u8], at| {
+            let echo = [b"Aa", &payload[2..]].concat();
+            let bytes = [noise, &echo, &echo].into_iter().filter(|bytes| !bytes.is_empty() && nth == 1);
+            bytes
+                .map(|bytes| Event::Datagram(Datagram { from, local: SHARED, at, bytes: bytes.into() }))
+                .collect()
+        }
+    };
+    let told = |verdicts: Vec<Verdict>| -> Vec<_> {
+        let level = |verdict: &Verdict| (verdict.claim.confidence.level(), verdict.service.is_some());
+        verdicts.iter().map(level).collect()
+    };
+    assert_eq!(
+        told(silent_but_for(&[20], answers(b"noise"))),
+        [(Level::Likely, false), (Level::Certain, true)]
+    );
+    assert_eq!(told(silent_but_for(&[20], answers(b""))), [(Level::Certain, true)], "a copy is nothing new");
 }
 
 #[test]
@@ -624,7 +648,7 @@ fn a_doubled_error_is_no_second_one() {
         let verdicts = silent_but_for(&[20], |nth, to, payload, at| {
             first = if nth == 1 { payload.to_vec() } else { std::mem::take(&mut first) };
             let quoted = if doubled { &first } else { payload };
-            (nth <= errors).then(|| unreachable(0, to, ROUTER, quoted, at))
+            (nth <= errors).then(|| unreachable(0, to, ROUTER, quoted, at)).into_iter().collect()
         });
         (verdicts[0].reason(), verdicts[0].tries)
     };
@@ -635,12 +659,13 @@ fn a_doubled_error_is_no_second_one() {
 
 #[test]
 fn a_queue_that_is_filled_without_end_is_our_own_loss() {
-    let overrun = |_, _, _: &[u8], at| Some(Event::Overrun { count: 1, at: at + Duration::from_millis(1) });
+    let overrun = |_, _, _: &[u8], at| vec![Event::Overrun { count: 1, at: at + Duration::from_millis(1) }];
     for verdict in silent_but_for(&[20, 21, 22], overrun) {
         assert_eq!(verdict.reason(), Reason::LocalNoBuffers, "{verdict:?}");
     }
     // Once is asked anew, and then silence is a silence.
-    let once = |nth, _, _: &[u8], at| (nth == 2).then_some(Event::Overrun { count: 1, at });
+    let once =
+        |nth, _, _: &[u8], at| (nth == 2).then_some(Event::Overrun { count: 1, at }).into_iter().collect();
     for verdict in silent_but_for(&[20, 21, 22], once) {
         assert_eq!(verdict.state(), PortState::OpenFiltered, "{verdict:?}");
     }

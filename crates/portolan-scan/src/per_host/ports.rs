@@ -263,16 +263,17 @@ impl Ports {
         claim.is_some_and(|claim| claim.state == PortState::Open)
     }
 
-    /// The port was settled as something else and turns out to be open.
+    /// The port was settled as something else, or as open by less, and turns out to be open.
     pub(super) fn reopened(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
         let Some(before) = self.outcomes.claim(self.codes[port as usize]) else { return };
+        let was_open = before.state == PortState::Open;
         core.tally.unsettled(before);
         self.codes[port as usize] = self.outcomes.code(&verdict);
         core.tally.settled(&verdict, 1);
         let untold = self.untold.len();
         self.untold.retain(|told| told.endpoint != verdict.endpoint);
         // What is folded, or held until the host is listed, was told to nobody yet.
-        if core.plan.fold || self.untold.len() < untold {
+        if !was_open && (core.plan.fold || self.untold.len() < untold) {
             core.tell_verdict(verdict);
         } else {
             core.tell_update(verdict);

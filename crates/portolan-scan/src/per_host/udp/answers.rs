@@ -68,10 +68,16 @@ impl UdpHost {
         let number = found.number.or_else(|| Some(1).filter(|_| self.asked(port) == 1));
         let rtt = self.sent_at(port, number).map(|sent| datagram.at.since(sent));
         self.hear(core, host, rtt, false);
-        // A refusal that came first gives way only to an answer that nobody else can have made.
-        let settled = self.ports.is_settled(port);
-        if self.ports.is_open(port) || (settled && found.likeness != Likeness::Echoes) {
+        // What came first gives way only to an answer that nobody else can have made.
+        let (settled, echoes) = (self.ports.is_settled(port), found.likeness == Likeness::Echoes);
+        let doubtful = !self.ports.is_open(port) || self.doubtful.contains(&port);
+        if settled && !(doubtful && echoes) {
             return;
+        }
+        if echoes {
+            self.doubtful.remove(&port);
+        } else {
+            self.doubtful.insert(port);
         }
         let fact = Fact::Datagram {
             from: datagram.from,
@@ -174,7 +180,8 @@ impl UdpHost {
         core.flight.hasten(|attempt| (attempt.host == host).then(|| attempt.asked + self.patience(attempt)));
     }
 
-    /// How many attempts were made at a port; of one that is settled nobody knows any more, so as many as may be.
+    /// How many attempts were made at a port; of one that is settled nobody knows any more, so as many as are usual at
+    /// most.
     fn asked(&self, port: u32) -> u8 {
         match self.ports.pending.get(&port) {
             Some(pending) => pending.number,
@@ -211,7 +218,7 @@ impl UdpHost {
     }
 }
 
-/// No port is asked more often.
+/// Hardly any port is asked more often.
 const MOST_ATTEMPTS: u8 = 12;
 
 /// Everything that left for a port; `None` if nothing did.

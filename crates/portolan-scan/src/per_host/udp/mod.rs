@@ -3,6 +3,7 @@
 mod answers;
 mod settle;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub(super) struct UdpHost {
     emitter: Emitter,
     reach: Reach,
     exchanges: Vec<Exchange>,
+    /// Open by an answer that a stranger may have made.
+    doubtful: BTreeSet<u32>,
     /// When our own queue last lost something: what was asked before may have been answered.
     deaf: Option<Instant>,
     /// When the first datagram was asked for.
@@ -78,6 +81,7 @@ impl UdpHost {
             emitter: Emitter::default(),
             reach: Reach::default(),
             exchanges: Vec::new(),
+            doubtful: BTreeSet::new(),
             deaf: None,
             opened: None,
             listens_until: Instant::ZERO,
