@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use portolan_model::{Claim, Fact, Instant, LocalFault, Reason};
+use portolan_model::{Claim, Fact, HostState, Instant, LocalFault, Reason};
+
+use super::ports::Ports;
 
 /// Faults that concern the whole host before it is given up.
 const UNREACHED: u8 = 3;
@@ -35,8 +37,13 @@ impl Reach {
         self.fault.as_ref().filter(|_| self.count >= UNREACHED)
     }
 
-    /// Its reason.
-    pub(super) fn reason(&self) -> Option<Reason> {
-        self.lost().map(|(claim, _, _)| claim.reason)
+    /// What is known of the host and why, if it was `heard` or not; its ports may know more.
+    pub(super) fn state(&self, heard: bool, ports: &Ports) -> (HostState, Option<Reason>) {
+        let lost = self.lost().map(|(claim, _, _)| claim.reason);
+        match (heard, lost) {
+            (true, _) => (HostState::Up, ports.first_reason()),
+            (false, Some(Reason::NoNeighbour)) => (HostState::Down, lost),
+            (false, _) => (HostState::Unknown, lost.or_else(|| ports.told_reason())),
+        }
     }
 }

@@ -1,6 +1,4 @@
-use portolan_model::{
-    Claim, Counts, Endpoint, Evidence, Fact, HostReport, HostState, Instant, Reason, Verdict, Warning,
-};
+use portolan_model::{Claim, Counts, Endpoint, Evidence, Fact, HostReport, Instant, Verdict, Warning};
 
 use super::{Open, TcpHost};
 use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
@@ -122,27 +120,10 @@ impl TcpHost {
     }
 
     fn report(&self, counts: Counts) -> HostReport {
-        let down = self.reach.reason().filter(|reason| *reason == Reason::NoNeighbour);
-        let up = self.is_heard();
-        let state = match (up, down) {
-            (true, _) => HostState::Up,
-            (false, Some(_)) => HostState::Down,
-            (false, None) => HostState::Unknown,
-        };
+        let (state, reason) = self.reach.state(self.is_heard(), &self.ports);
         #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
         let loss = if self.loss.seen() { self.loss.share() as f32 } else { 0.0 };
-        HostReport {
-            target: self.ports.address,
-            state,
-            reason: if up {
-                self.ports.first_reason()
-            } else {
-                self.reach.reason().filter(|_| self.is_unreached()).or_else(|| self.ports.told_reason())
-            },
-            rtt: self.rtt.smoothed(),
-            loss,
-            counts,
-        }
+        HostReport { target: self.ports.address, state, reason, rtt: self.rtt.smoothed(), loss, counts }
     }
 
     fn tell_warnings(&self, core: &mut Core, counts: Counts) {

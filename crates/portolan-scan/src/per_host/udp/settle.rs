@@ -1,6 +1,4 @@
-use portolan_model::{
-    Endpoint, Evidence, Fact, HostReport, HostState, Instant, LocalFault, Reason, Verdict, Warning,
-};
+use portolan_model::{Endpoint, Evidence, Fact, HostReport, Instant, LocalFault, Reason, Verdict, Warning};
 
 use super::UdpHost;
 use super::answers::all_sent;
@@ -35,19 +33,11 @@ impl UdpHost {
         if is_every_port_open(counts.open, self.ports.len()) {
             core.warn(Warning::EveryPortOpen { target: self.ports.address, count: counts.open });
         }
-        let down = self.reach.reason().filter(|reason| *reason == Reason::NoNeighbour);
+        let (state, reason) = self.reach.state(self.heard, &self.ports);
         HostReport {
             target: self.ports.address,
-            state: match (self.heard, down) {
-                (true, _) => HostState::Up,
-                (false, Some(_)) => HostState::Down,
-                (false, None) => HostState::Unknown,
-            },
-            reason: if self.heard {
-                self.ports.first_reason()
-            } else {
-                self.reach.reason().or_else(|| self.ports.told_reason())
-            },
+            state,
+            reason,
             rtt: self.rtt.smoothed(),
             // What is missing may as well have been withheld by an ICMP limit: no share of loss can be told.
             loss: 0.0,
