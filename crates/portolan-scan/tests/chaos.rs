@@ -3,20 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod strangers;
+
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use portolan_model::sockets::{
     Capacity, Completion, Datagram, DatagramError, Event, Outcome, ProbeId, Request, Sockets,
 };
-use portolan_model::{
-    Address, Endpoint, Icmp, IcmpFamily, Instant, LocalFault, PortSet, Transport, UdpProbe, Verdict,
-};
-use portolan_model::{Check, Counts, Piece};
-use portolan_scan::{Engine, Fold, Plan, PlanSpec, Settled};
+use portolan_model::{Address, Check, Endpoint, Icmp, Instant, Piece, PortSet, Transport, UdpProbe};
+use portolan_scan::{Engine, Fold, Plan, PlanSpec, drive};
 use portolan_target::{AddressSet, Ports};
 use proptest::prelude::*;
+use strangers::{Dice, Notebook};
 
 const ID: Piece = Piece::Cookie { from: 0, len: 4 };
 
@@ -48,7 +48,7 @@ type Asked = (ProbeId, Endpoint, Option<Box<[u8]>>);
 /// A door that says anything at any time: mostly about what was asked, sometimes about what was not.
 struct Chaos {
     now: Instant,
-    state: u64,
+    dice: Dice,
     /// How much of what is asked is answered somehow, of 256.
     talk: u8,
     asked: Vec<Asked>,
@@ -58,63 +58,32 @@ struct Chaos {
 }
 
 impl Chaos {
-    fn next(&mut self) -> u64 {
-        // SplitMix64.
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    fn fault(&mut self) -> LocalFault {
-        [
-            LocalFault::Firewall,
-            LocalFault::NoRoute,
-            LocalFault::NoNeighbour { on_link: true },
-            LocalFault::NoNeighbour { on_link: false },
-            LocalFault::Permission,
-            LocalFault::NoPorts,
-            LocalFault::NoDescriptors,
-            LocalFault::NoBuffers,
-            LocalFault::Other(22),
-        ][self.below(9)]
-    }
-
     fn icmp(&mut self, to: Endpoint) -> Icmp {
-        let family = if to.address.is_ipv6() { IcmpFamily::V6 } else { IcmpFamily::V4 };
-        let from = match self.below(4) {
-            0 | 1 => Some(to.address),
-            2 => Some(Address::from(Ipv4Addr::new(192, 0, 2, 254))),
-            _ => None,
-        };
-        let icmp_type = [3, 11, 1, 12, 4, 255][self.below(6)];
-        Icmp { family, icmp_type, code: self.below(17) as u8, from, ttl: None }
+        let router = Address::from(Ipv4Addr::new(192, 0, 2, 254));
+        let from = self.dice.one(&[Some(to.address), Some(to.address), Some(router), None]);
+        self.dice.icmp(to.address, from)
     }
 
     fn outcome(&mut self, to: Endpoint) -> Outcome {
-        match self.below(6) {
-            0 => Outcome::Connected { local: to.address.socket([to.port, 40_000][self.below(2)]) },
+        match self.dice.below(6) {
+            0 => Outcome::Connected { local: to.address.socket([to.port, 40_000][self.dice.below(2)]) },
             1 => Outcome::Refused,
             2 | 3 => Outcome::Icmp(self.icmp(to)),
             4 => Outcome::TimedOut,
-            _ => Outcome::Local(self.fault()),
+            _ => Outcome::Local(self.dice.fault()),
         }
     }
 
     /// Some bytes: what was asked, turned into an answer, cut, garbled, or nothing of it.
     fn bytes(&mut self, payload: &[u8]) -> Box<[u8]> {
         let mut bytes = payload.to_vec();
-        match self.below(6) {
+        match self.dice.below(6) {
             0 | 1 => {
                 bytes.iter_mut().take(1).for_each(|first| *first = if *first == b'T' { b'R' } else { b'A' })
             }
-            2 => bytes.truncate(self.below(6)),
+            2 => bytes.truncate(self.dice.below(6)),
             3 => bytes.iter_mut().for_each(|byte| *byte ^= 0x55),
-            4 => bytes = vec![0; self.below(40)],
+            4 => bytes = vec![0; self.dice.below(40)],
             _ => {}
         }
         bytes.into()
@@ -126,10 +95,10 @@ impl Chaos {
             return;
         }
         let at = self.now;
-        let which = self.below(self.asked.len());
+        let which = self.dice.below(self.asked.len());
         let (probe, to, payload) = self.asked[which].clone();
-        let stranger = self.below(16) == 0;
-        let port = if self.below(8) == 0 { self.below(70_000) as u16 } else { to.port };
+        let stranger = self.dice.below(16) == 0;
+        let port = if self.dice.below(8) == 0 { self.dice.below(70_000) as u16 } else { to.port };
         let from = if stranger {
             Endpoint { address: Ipv4Addr::new(198, 51, 100, 9).into(), ..to }
         } else {
@@ -137,7 +106,7 @@ impl Chaos {
         };
         let event = match payload {
             None => Event::Connect(Completion { probe, sent: at, at, outcome: self.outcome(to) }),
-            Some(payload) => match self.below(3) {
+            Some(payload) => match self.dice.below(3) {
                 0 => Event::Datagram(Datagram {
                     from,
                     local: 40_000 + (probe.slot % 1000) as u16,
@@ -152,7 +121,7 @@ impl Chaos {
                 _ => Event::Overrun { count: 3, at },
             },
         };
-        for _ in 0..=self.below(2) {
+        for _ in 0..=self.dice.below(2) {
             self.told.push(event.clone());
         }
     }
@@ -183,24 +152,24 @@ impl Sockets for Chaos {
             }
             if payload.is_some() {
                 let (at, local) = (self.now, 40_000 + (probe.slot % 1000) as u16);
-                let told = match self.below(12) {
-                    0 => Event::Unsent { probe, at, fault: self.fault() },
+                let told = match self.dice.below(12) {
+                    0 => Event::Unsent { probe, at, fault: self.dice.fault() },
                     _ => Event::Sent { probe, at, local, held: 0 },
                 };
                 self.told.push(told);
             }
             self.asked.push((probe, to, payload));
-            if (self.next() & 255) < u64::from(self.talk) {
+            if self.dice.chance(self.talk) {
                 self.comes();
             }
         }
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) {
-        let nap = self.now + Duration::from_millis(1 + self.next() % 400);
+        let nap = self.now + Duration::from_millis(1 + self.dice.next() % 400);
         self.now =
             deadline.map_or(nap, |deadline| deadline.min(nap)).max(self.now + Duration::from_micros(1));
-        if (self.next() & 255) < u64::from(self.talk) {
+        if self.dice.chance(self.talk) {
             self.comes();
         }
     }
@@ -260,51 +229,6 @@ fn plan(voyage: &Voyage) -> Plan {
     .unwrap()
 }
 
-/// What was told, one state an endpoint.
-#[derive(Default)]
-struct Notebook {
-    states: BTreeMap<Endpoint, portolan_model::PortState>,
-    twice: Vec<Endpoint>,
-    stray_updates: Vec<Endpoint>,
-    hosts: BTreeSet<Address>,
-}
-
-impl Notebook {
-    fn one(&mut self, verdict: &Verdict) {
-        if self.states.insert(verdict.endpoint, verdict.state()).is_some() {
-            self.twice.push(verdict.endpoint);
-        }
-    }
-
-    fn note(&mut self, settled: &Settled) {
-        match settled {
-            Settled::Verdict(verdict) => self.one(verdict),
-            Settled::Update(verdict) => {
-                if self.states.insert(verdict.endpoint, verdict.state()).is_none() {
-                    self.stray_updates.push(verdict.endpoint);
-                }
-            }
-            Settled::Group(group) => {
-                for range in &group.targets {
-                    let hosts: AddressSet = [*range].into_iter().collect();
-                    for (address, port) in
-                        hosts.iter().flat_map(|address| group.ports.iter().map(move |port| (address, port)))
-                    {
-                        let endpoint = Endpoint { address, transport: group.transport, port };
-                        if self.states.insert(endpoint, group.state).is_some() {
-                            self.twice.push(endpoint);
-                        }
-                    }
-                }
-            }
-            Settled::Host(host) => {
-                self.hosts.insert(host.target);
-            }
-            Settled::Warning(_) => {}
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::default())]
 
@@ -320,53 +244,16 @@ proptest! {
             .collect();
         let mut door = Chaos {
             now: Instant::ZERO,
-            state: voyage.seed,
+            dice: Dice::new(voyage.seed),
             talk: voyage.talk,
             asked: Vec::new(),
             told: Vec::new(),
             outside: BTreeSet::new(),
             plan: endpoints.clone(),
         };
-        let mut engine = Engine::new(plan, door.capacity());
-        let mut notebook = Notebook::default();
-        let (mut inbox, mut outbox) = (Vec::new(), Vec::new());
-        let mut turns = 0u32;
-        let finish = loop {
-            turns += 1;
-            prop_assert!(turns < 400_000, "it does not end; {:?}", door.now);
-            door.receive(&mut inbox);
-            inbox.drain(..).for_each(|event| engine.handle_event(event));
-            let now = door.now();
-            if voyage.stop_after.is_some_and(|after| turns > after) {
-                engine.handle_stop(now);
-            }
-            engine.handle_timeout(now);
-            while outbox.len() < 16 && let Some(request) = engine.poll_probe(now) {
-                outbox.push(request);
-            }
-            let asked = !outbox.is_empty();
-            door.transmit(&mut outbox);
-            while let Some(settled) = engine.poll_verdict() {
-                notebook.note(&settled);
-            }
-            if engine.is_done() {
-                break engine.finish(door.now());
-            }
-            if !asked {
-                door.wait_until(engine.poll_timeout(now));
-            }
-        };
+        let mut notebook = Notebook::new(voyage.stop_after);
+        let finish = drive(Engine::new(plan, door.capacity()), &mut door, &mut notebook);
         prop_assert!(door.outside.is_empty(), "asked outside the plan: {:?}", door.outside);
-        prop_assert!(notebook.twice.is_empty(), "told twice: {:?}", notebook.twice);
-        prop_assert!(notebook.stray_updates.is_empty(), "updates of nothing: {:?}", notebook.stray_updates);
-        let untold = |host: &Address| endpoints.iter().filter(|of| of.address == *host && !notebook.states.contains_key(of)).count();
-        for host in &notebook.hosts {
-            prop_assert_eq!(untold(host), 0, "of {:?}", host);
-        }
-        let mut counts = Counts::default();
-        notebook.states.values().for_each(|state| counts.add(*state, 1));
-        prop_assert_eq!(counts, finish.counts);
-        let all = counts.total() + u64::try_from(finish.endpoints_unlisted).unwrap();
-        prop_assert_eq!(all, endpoints.len() as u64, "every endpoint is told or counted");
+        notebook.check(&endpoints, &finish);
     }
 }

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+mod strangers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -12,12 +14,13 @@ use portolan_model::sockets::{
     Capacity, Completion, Datagram, DatagramError, Event, Outcome, ProbeId, Request, Sockets,
 };
 use portolan_model::{
-    Address, Because, Check, Counts, Endpoint, Icmp, IcmpFamily, Instant, Level, LocalFault, Piece, PortSet,
+    Address, Because, Check, Endpoint, Finish, Icmp, IcmpFamily, Instant, Level, LocalFault, Piece, PortSet,
     PortState, Reason, Transport, UdpProbe, Verdict,
 };
-use portolan_scan::{Engine, Fold, Plan, PlanSpec, Settled};
+use portolan_scan::{Engine, Fold, Plan, PlanSpec, Settled, drive};
 use portolan_target::{AddressSet, Ports};
 use proptest::prelude::*;
+use strangers::{Dice, Notebook, PORT_UNREACHABLE};
 
 const ID: Piece = Piece::Cookie { from: 0, len: 4 };
 
@@ -80,7 +83,7 @@ struct Shown {
 
 struct Hostile {
     now: Instant,
-    state: u64,
+    dice: Dice,
     world: World,
     plan: BTreeSet<Endpoint>,
     asked: Vec<Asked>,
@@ -196,7 +199,7 @@ impl Hostile {
     fn new(world: &World) -> Self {
         Hostile {
             now: Instant::from_nanos(1),
-            state: world.seed,
+            dice: Dice::new(world.seed),
             plan: world.endpoints(),
             world: world.clone(),
             asked: Vec::new(),
@@ -211,54 +214,18 @@ impl Hostile {
         }
     }
 
-    fn next(&mut self) -> u64 {
-        // SplitMix64.
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n.max(1) as u64).unwrap()
-    }
-
-    fn chance(&mut self, share: u8) -> bool {
-        self.next() & 255 < u64::from(share)
-    }
-
-    fn fault(&mut self) -> LocalFault {
-        [
-            LocalFault::Firewall,
-            LocalFault::NoRoute,
-            LocalFault::NoNeighbour { on_link: true },
-            LocalFault::NoNeighbour { on_link: false },
-            LocalFault::NoPorts,
-            LocalFault::NoDescriptors,
-            LocalFault::NoBuffers,
-            LocalFault::Other(22),
-        ][self.below(8)]
-    }
-
     fn sender(&mut self, target: Address) -> Option<Address> {
         let box_on_the_way = match target.ip() {
             IpAddr::V4(_) => Address::from(Ipv4Addr::new(192, 0, 2, 254)),
             // The target's address in another zone, or in none, is somebody else.
-            IpAddr::V6(ip) => Address::with_zone(ip, [0, 4][self.below(2)]),
+            IpAddr::V6(ip) => Address::with_zone(ip, self.dice.one(&[0, 4])),
         };
-        [Some(target), Some(target), Some(box_on_the_way), None][self.below(4)]
+        self.dice.one(&[Some(target), Some(target), Some(box_on_the_way), None])
     }
 
     fn icmp(&mut self, target: Address) -> Icmp {
-        let v6 = target.is_ipv6();
         let from = self.sender(target);
-        let unreachable = if v6 { (1, 4) } else { (3, 3) };
-        let (icmp_type, code) = match self.below(2) {
-            0 => unreachable,
-            _ => ([3, 11, 1, 12, 4, 2, 255][self.below(7)], self.below(17) as u8),
-        };
-        let family = if v6 { IcmpFamily::V6 } else { IcmpFamily::V4 };
-        Icmp { family, icmp_type, code, from, ttl: None }
+        self.dice.icmp(target, from)
     }
 
     /// Something comes in, about something that was asked once upon a time.
@@ -266,25 +233,25 @@ impl Hostile {
         if self.asked.is_empty() {
             return;
         }
-        let which = self.below(self.asked.len());
+        let which = self.dice.below(self.asked.len());
         let (probe, to, payload) = self.asked[which].clone();
         let event = match payload {
             None => self.about_connect(probe, to),
             Some(payload) => self.about_datagram(probe, to, &payload),
         };
-        let times = 1 + self.below(2);
+        let times = 1 + self.dice.below(2);
         self.queue.extend(event.into_iter().flat_map(|event| vec![event; times]));
     }
 
     fn about_connect(&mut self, probe: ProbeId, to: Endpoint) -> Option<Event> {
         // A connect ends once, and not after it was given up.
         self.waiting.remove(&(probe.slot, probe.tag)).then_some(())?;
-        let outcome = match self.below(6) {
-            0 => Outcome::Connected { local: to.address.socket([to.port, SHARED][self.below(2)]) },
+        let outcome = match self.dice.below(6) {
+            0 => Outcome::Connected { local: to.address.socket([to.port, SHARED][self.dice.below(2)]) },
             1 => Outcome::Refused,
             2 | 3 => Outcome::Icmp(self.icmp(to.address)),
             4 => Outcome::TimedOut,
-            _ => Outcome::Local(self.fault()),
+            _ => Outcome::Local(self.dice.fault()),
         };
         let shown = self.shown.entry(to).or_default();
         match outcome {
@@ -299,17 +266,18 @@ impl Hostile {
     fn about_datagram(&mut self, probe: ProbeId, to: Endpoint, payload: &[u8]) -> Option<Event> {
         let at = self.now;
         let own = self.own.get(&(probe.slot, probe.tag)).copied();
-        let local = if self.below(8) == 0 { SHARED + self.below(20) as u16 } else { own.unwrap_or(SHARED) };
+        let local =
+            if self.dice.below(8) == 0 { SHARED + self.dice.below(20) as u16 } else { own.unwrap_or(SHARED) };
         // From the target, from another port of it, from a stranger, or about an endpoint of somebody else's.
         let mut whose = to;
-        match self.below(12) {
-            0 | 1 => whose.port = self.below(24) as u16,
+        match self.dice.below(12) {
+            0 | 1 => whose.port = self.dice.below(24) as u16,
             2 => whose.address = Ipv4Addr::new(198, 51, 100, 9).into(),
             3 => whose.address = self.sender(to.address).unwrap_or(to.address),
             _ => {}
         }
         let mut bytes = payload.to_vec();
-        let genuine = match self.below(5) {
+        let genuine = match self.dice.below(5) {
             // As a service answers.
             0 | 1 => {
                 bytes.iter_mut().take(1).for_each(|first| *first = b'A');
@@ -321,16 +289,16 @@ impl Hostile {
                 false
             }
             3 => {
-                bytes = vec![self.next() as u8; self.below(40)];
+                bytes = vec![self.dice.next() as u8; self.dice.below(40)];
                 false
             }
             _ => {
-                bytes.truncate(self.below(8));
+                bytes.truncate(self.dice.below(8));
                 false
             }
         };
-        match self.below(3) {
-            0 | 1 if self.below(2) == 0 => {
+        match self.dice.below(3) {
+            0 | 1 if self.dice.below(2) == 0 => {
                 let from = whose;
                 let shown = self.shown.entry(from).or_default();
                 shown.answer = true;
@@ -341,27 +309,24 @@ impl Hostile {
                 }
                 Some(Event::Datagram(Datagram { from, local, at, bytes: bytes.into() }))
             }
-            2 if self.below(4) == 0 => Some(Event::Error(DatagramError {
+            2 if self.dice.below(4) == 0 => Some(Event::Error(DatagramError {
                 to: whose,
                 at,
-                outcome: Outcome::Local(self.fault()),
+                outcome: Outcome::Local(self.dice.fault()),
                 quoted: payload.into(),
             })),
             _ => {
-                let quoted = match self.below(4) {
+                let quoted = match self.dice.below(4) {
                     0 => Vec::new(),
                     1 => bytes,
-                    2 => payload[..self.below(payload.len() + 1)].to_vec(),
+                    2 => payload[..self.dice.below(payload.len() + 1)].to_vec(),
                     _ => [payload, &[0; 12]].concat(),
                 };
                 let icmp = self.icmp(whose.address);
                 let with_id = whose == to && payload.len() > 2 && quoted.starts_with(payload);
                 let shown = self.shown.entry(whose).or_default();
-                let unreachable = matches!(
-                    (icmp.family, icmp.icmp_type, icmp.code),
-                    (IcmpFamily::V4, 3, 3) | (IcmpFamily::V6, 1, 4)
-                );
-                let closes = unreachable && icmp.from == Some(whose.address);
+                let unreachable = PORT_UNREACHABLE[usize::from(whose.address.is_ipv6())];
+                let closes = (icmp.icmp_type, icmp.code) == unreachable && icmp.from == Some(whose.address);
                 shown.icmp = true;
                 shown.icmp_with_id |= with_id;
                 shown.closed |= closes;
@@ -381,8 +346,8 @@ impl Hostile {
         if own_port && self.own.len() >= self.world.own_ports {
             return Event::Unsent { probe, at, fault: LocalFault::NoDescriptors };
         }
-        if self.chance(self.world.unsent) {
-            return Event::Unsent { probe, at, fault: self.fault() };
+        if self.dice.chance(self.world.unsent) {
+            return Event::Unsent { probe, at, fault: self.dice.fault() };
         }
         let mut local = SHARED;
         if own_port {
@@ -406,7 +371,7 @@ impl Sockets for Hostile {
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
-        if self.chance(self.world.overrun) {
+        if self.dice.chance(self.world.overrun) {
             self.queue.push(Event::Overrun { count: 1, at: self.now });
         }
         inbox.append(&mut self.queue);
@@ -415,7 +380,7 @@ impl Sockets for Hostile {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             // What is noticed while one is busy sending.
-            if self.chance(self.world.talk) {
+            if self.dice.chance(self.world.talk) {
                 self.something();
             }
             let (probe, to, payload) = match request {
@@ -447,97 +412,22 @@ impl Sockets for Hostile {
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) {
-        if self.chance(self.world.talk) {
+        if self.dice.chance(self.world.talk) {
             self.something();
         }
-        let nap = self.now + Duration::from_millis(1 + self.next() % 200);
+        let nap = self.now + Duration::from_millis(1 + self.dice.next() % 200);
         self.now =
             deadline.map_or(nap, |deadline| deadline.min(nap)).max(self.now + Duration::from_micros(1));
     }
 }
 
-/// What was told.
-#[derive(Default)]
-struct Notebook {
-    log: String,
-    told: BTreeMap<Endpoint, (PortState, Reason, Level)>,
-    mistakes: Vec<String>,
-    hosts: BTreeSet<Address>,
-}
-
-impl Notebook {
-    fn note(&mut self, settled: &Settled) {
-        self.log.push_str(&format!("{settled:?}\n"));
-        let of = |verdict: &Verdict| (verdict.state(), verdict.reason(), verdict.claim.confidence.level());
-        match settled {
-            Settled::Verdict(verdict) => {
-                if self.told.insert(verdict.endpoint, of(verdict)).is_some() {
-                    self.mistakes.push(format!("told twice: {verdict:?}"));
-                }
-            }
-            Settled::Update(verdict) => {
-                if self.told.insert(verdict.endpoint, of(verdict)).is_none() {
-                    self.mistakes.push(format!("an update of nothing: {verdict:?}"));
-                }
-            }
-            Settled::Group(group) => {
-                let claim = (group.state, group.reason, group.confidence.level());
-                for range in &group.targets {
-                    let hosts: AddressSet = [*range].into_iter().collect();
-                    for address in hosts.iter() {
-                        for port in group.ports.iter() {
-                            let endpoint = Endpoint { address, transport: group.transport, port };
-                            if self.told.insert(endpoint, claim).is_some() {
-                                self.mistakes.push(format!("told twice: {endpoint}"));
-                            }
-                        }
-                    }
-                }
-            }
-            Settled::Host(host) => {
-                if !self.hosts.insert(host.target) {
-                    self.mistakes.push(format!("a host told twice: {host:?}"));
-                }
-            }
-            Settled::Warning(_) => {}
-        }
-    }
-}
-
-/// Runs it; what came of it, or why it does not end.
-fn run(world: &World, plan: Plan) -> Result<(Hostile, Notebook, portolan_model::Finish), String> {
+/// Runs it, and what came of it.
+fn run(world: &World, plan: Plan) -> (Hostile, Notebook, Finish) {
     let mut door = Hostile::new(world);
-    let mut engine = Engine::new(plan, door.capacity());
-    let mut notebook = Notebook::default();
-    let (mut inbox, mut outbox) = (Vec::new(), Vec::new());
-    for turn in 0u32..200_000 {
-        door.receive(&mut inbox);
-        inbox.drain(..).for_each(|event| engine.handle_event(event));
-        let now = door.now();
-        if world.stop_after.is_some_and(|after| turn > after) {
-            engine.handle_stop(now);
-        }
-        engine.handle_timeout(now);
-        while outbox.len() < 16
-            && let Some(request) = engine.poll_probe(now)
-        {
-            outbox.push(request);
-        }
-        let asked = !outbox.is_empty();
-        door.transmit(&mut outbox);
-        while let Some(settled) = engine.poll_verdict() {
-            notebook.note(&settled);
-        }
-        if engine.is_done() {
-            let finish = engine.finish(door.now());
-            notebook.log.push_str(&format!("{finish:?}"));
-            return Ok((door, notebook, finish));
-        }
-        if !asked {
-            door.wait_until(engine.poll_timeout(now));
-        }
-    }
-    Err(format!("it does not end: {:?}, {} asked", door.now, door.asked.len()))
+    let mut notebook = Notebook::new(world.stop_after);
+    let finish = drive(Engine::new(plan, door.capacity()), &mut door, &mut notebook);
+    notebook.log.push_str(&format!("{finish:?}"));
+    (door, notebook, finish)
 }
 
 /// Why a claim is more than what was shown, if it is.
@@ -678,28 +568,15 @@ proptest! {
     fn no_network_makes_it_say_what_was_not_shown(world in world()) {
         let Some(plan) = world.plan() else { return Ok(()) };
         let endpoints = world.endpoints();
-        let (door, notebook, finish) = run(&world, plan.clone()).map_err(TestCaseError::fail)?;
-        prop_assert!(notebook.mistakes.is_empty(), "{:?}", notebook.mistakes);
+        let (door, notebook, finish) = run(&world, plan.clone());
+        notebook.check(&endpoints, &finish);
         prop_assert!(door.outside.is_empty(), "asked outside the plan: {:?}", door.outside);
         prop_assert!(door.own.is_empty(), "ports of our own are never given up: {:?}", door.own);
         prop_assert!(door.waiting.is_empty(), "connects are never given up: {:?}", door.waiting);
         prop_assert!(door.most_waiting <= world.capacity.0, "{} wait", door.most_waiting);
-        for endpoint in notebook.told.keys() {
-            prop_assert!(endpoints.contains(endpoint), "{} is not in the plan", endpoint);
-        }
-        for endpoint in endpoints.iter().filter(|of| notebook.hosts.contains(&of.address)) {
-            prop_assert!(notebook.told.contains_key(endpoint), "{} is not told", endpoint);
-        }
         for (endpoint, told) in &notebook.told {
             let shown = door.shown.get(endpoint).copied().unwrap_or_default();
             prop_assert_eq!(overclaimed(*endpoint, *told, shown), None);
-        }
-        let mut counts = Counts::default();
-        notebook.told.values().for_each(|(state, _, _)| counts.add(*state, 1));
-        prop_assert_eq!(counts, finish.counts);
-        let all = counts.total() + u64::try_from(finish.endpoints_unlisted).unwrap();
-        if world.stop_after.is_none() {
-            prop_assert_eq!(all, endpoints.len() as u64, "every endpoint is told or counted");
         }
         if let Some(rate) = world.rate {
             let burst = usize::try_from((rate / 100).max(1)).unwrap() + 1;
@@ -708,7 +585,7 @@ proptest! {
                 prop_assert!(within <= usize::try_from(rate).unwrap() + burst, "{} in a second", within);
             }
         }
-        let (_, again, _) = run(&world, plan).map_err(TestCaseError::fail)?;
+        let (_, again, _) = run(&world, plan);
         prop_assert!(notebook.log == again.log, "same seed, same bytes");
     }
 }
