@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType};
@@ -14,6 +14,9 @@ use crate::require::Lab;
 /// A server started by the lab, ended by its own process id when dropped.
 pub(crate) struct Server {
     child: Child,
+    /// Where the listener process speaks, kept open: after a minute the test harness in it says that it still runs,
+    /// and would end at a pipe that nobody holds.
+    _spoken: Option<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -83,6 +86,7 @@ impl Server {
     fn started(command: &mut Command, port: u16, addresses: usize, tables: &[&str]) -> Self {
         let mut server = Server {
             child: command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("asked for by require"),
+            _spoken: None,
         };
         let deadline = Instant::now() + Duration::from_secs(10);
         while server.bound(port, tables) < addresses {
@@ -128,9 +132,9 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("ip was asked for by require");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        let server = Server { child };
-        let is_ready = output.lines().map_while(Result::ok).any(|line| line.ends_with(READY));
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let is_ready = output.by_ref().lines().map_while(Result::ok).any(|line| line.ends_with(READY));
+        let server = Server { child, _spoken: Some(output) };
         assert!(is_ready, "the listeners did not start");
         server
     }
