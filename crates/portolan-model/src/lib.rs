@@ -11,6 +11,7 @@ mod endpoint;
 mod evidence;
 mod fold;
 mod ports;
+mod progress;
 mod reason;
 pub mod record;
 mod report;
@@ -29,6 +30,7 @@ pub use endpoint::{Address, AddressRange, Endpoint, ParseTransportError, Transpo
 pub use evidence::{Evidence, Fact, Icmp, IcmpFamily, Layer, LocalFault, Observation};
 pub use fold::{Group, RttSummary};
 pub use ports::PortSet;
+pub use progress::{Progress, TimeLeft};
 pub use reason::Reason;
 pub use report::{Begin, Counts, Ended, Finish, HostReport};
 pub use service::Service;

@@ -1,6 +1,7 @@
 use std::io;
 
 use crate::fold::Group;
+use crate::progress::Progress;
 use crate::report::{Begin, Finish, HostReport};
 use crate::verdict::Verdict;
 use crate::warning::Warning;
@@ -32,6 +33,11 @@ pub trait Sink {
 
     /// Something to know beside the verdicts.
     fn warning(&mut self, _warning: &Warning) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// How far the scan has come: nothing that anybody has to keep.
+    fn progress(&mut self, _progress: &Progress) -> io::Result<()> {
         Ok(())
     }
 

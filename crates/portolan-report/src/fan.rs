@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use portolan_model::{Begin, Finish, Group, HostReport, Sink, Verdict, Warning};
+use portolan_model::{Begin, Finish, Group, HostReport, Progress, Sink, Verdict, Warning};
 
 /// One pipe into several sinks, in their order.
 ///
@@ -91,6 +91,10 @@ impl Sink for Fan {
 
     fn warning(&mut self, warning: &Warning) -> io::Result<()> {
         self.each(|sink| sink.warning(warning))
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.each(|sink| sink.progress(progress))
     }
 
     fn finish(&mut self, finish: &Finish) -> io::Result<()> {

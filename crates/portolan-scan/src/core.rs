@@ -100,6 +100,12 @@ impl Core {
         }
     }
 
+    /// One measured round trip.
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        self.rtt.sample(rtt);
+        self.tally.round_trips.count(rtt);
+    }
+
     /// A port answered; `first` if its very first packet did. Over UDP (`ambiguous`) that tells nothing of the scan's loss:
     /// what is missing may have been withheld, and what is late may have taken its time.
     pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, ambiguous: bool) {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use portolan_model::Finish;
 use portolan_model::sockets::Sockets;
 
@@ -18,6 +20,11 @@ pub trait Outlet {
         false
     }
 
+    /// How often its readers want to hear how far the scan has come, if they do.
+    fn progress_every(&self) -> Option<Duration> {
+        None
+    }
+
     /// Whether the scan should end: a signal came, or nobody reads any more.
     fn is_stopped(&self) -> bool {
         false
@@ -34,6 +41,7 @@ impl<F: FnMut(Settled)> Outlet for F {
 /// simulator.
 pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Outlet) -> Finish {
     let (mut inbox, mut outbox) = (Vec::new(), Vec::with_capacity(BATCH));
+    let mut told = door.now();
     loop {
         door.receive(&mut inbox);
         for event in inbox.drain(..) {
@@ -55,12 +63,19 @@ pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Out
         while let Some(settled) = engine.poll_verdict() {
             outlet.push(settled);
         }
+        let progress_due = outlet.progress_every().map(|every| told + every);
+        if progress_due.is_some_and(|due| now >= due) {
+            told = now;
+            outlet.push(Settled::Progress(Box::new(engine.progress(now))));
+        }
         if engine.is_done() {
             return engine.finish(door.now());
         }
         // A full batch may have more behind it: look for answers first, and do not wait.
         if !asked {
-            door.wait_until(engine.poll_timeout(now));
+            door.wait_until(
+                [engine.poll_timeout(now), progress_due.filter(|due| *due > now)].into_iter().flatten().min(),
+            );
         }
     }
 }

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request};
-use portolan_model::{Ended, Finish, Instant, LocalFault, Warning};
+use portolan_model::{Ended, Finish, Instant, LocalFault, Progress, Warning};
 
 use crate::core::Core;
 use crate::per_host::PerHost;
 use crate::plan::{Plan, StrategyKind};
+use crate::progress;
 use crate::settled::Settled;
 use crate::sweep::Sweep;
 
@@ -288,6 +289,15 @@ impl Engine {
             completeness,
             unknown_local: tally.unknown_local,
         }
+    }
+
+    /// How far the scan has come.
+    pub fn progress(&self, now: Instant) -> Progress {
+        let course = match &self.strategy {
+            Strategy::PerHost(strategy) => strategy.course(&self.core, now),
+            Strategy::Sweep(strategy) => strategy.course(&self.core, now),
+        };
+        progress::of(&self.core, course, self.started, now)
     }
 
     fn silence(&mut self, attempt: &crate::flight::Attempt, now: Instant) {

@@ -20,6 +20,7 @@ mod pacer;
 mod per_host;
 mod permutation;
 mod plan;
+mod progress;
 mod rtt;
 mod settled;
 mod sweep;

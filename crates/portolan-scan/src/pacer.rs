@@ -28,6 +28,11 @@ impl Pacer {
         Self::burst_of(self.cost)
     }
 
+    /// The ceiling in probes a second.
+    pub fn rate(&self) -> Option<u64> {
+        1_000_000_000_u64.checked_div(self.cost)
+    }
+
     /// When the next probe may leave, if not now.
     pub fn wait(&self, now: Instant) -> Option<Instant> {
         let earliest = self.full_at - Duration::from_nanos(self.depth.saturating_sub(self.cost));

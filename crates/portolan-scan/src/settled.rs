@@ -1,4 +1,4 @@
-use portolan_model::{Group, HostReport, Verdict, Warning};
+use portolan_model::{Group, HostReport, Progress, Verdict, Warning};
 
 /// What the engine has to tell, in the order it is to be told.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,4 +13,6 @@ pub enum Settled {
     Host(Box<HostReport>),
     /// Something to know.
     Warning(Box<Warning>),
+    /// How far the scan has come.
+    Progress(Box<Progress>),
 }

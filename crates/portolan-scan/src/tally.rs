@@ -1,3 +1,4 @@
+use crate::progress::RoundTrips;
 use portolan_model::{Claim, Counts, HostReport, HostState, Verdict};
 
 /// What a scan did, counted as it goes.
@@ -18,6 +19,8 @@ pub(crate) struct Tally {
     pub(crate) unknown_local: u64,
     /// Ports that answered, on the first attempt and on a later one, over all hosts.
     pub(crate) answers: (u64, u64),
+    /// How long answers took, over all hosts.
+    pub(crate) round_trips: RoundTrips,
     /// Responsive ports expected to have been missed.
     pub(crate) missed: f64,
     /// Endpoints that were planned but never settled before the end.

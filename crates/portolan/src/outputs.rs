@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use portolan_model::{Begin, Finish, Group, HostReport, Sink, Untrusted, Verdict, Warning};
+use portolan_model::{Begin, Finish, Group, HostReport, Progress, Sink, Untrusted, Verdict, Warning};
 use portolan_report::{Context, Fan, Format, Names, SinkError, TalkOptions, TalkSink, TextOptions};
 use portolan_target::services;
 
@@ -135,6 +135,11 @@ impl Sink for Outputs {
 
     fn warning(&mut self, warning: &Warning) -> io::Result<()> {
         let result = self.fan.warning(warning);
+        self.note(result)
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        let result = self.fan.progress(progress);
         self.note(result)
     }
 

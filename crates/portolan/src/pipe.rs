@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use portolan_model::{Begin, Finish, Sink};
@@ -30,11 +31,16 @@ pub(crate) struct Pipe {
     failed: Arc<AtomicBool>,
     writer: JoinHandle<io::Result<()>>,
     stop: Stop,
+    progress_every: Option<Duration>,
 }
 
 impl Pipe {
     /// Starts the writer. It owns the sinks until [`Pipe::close`].
-    pub(crate) fn start(sinks: Box<dyn Sink + Send>, stop: Stop) -> io::Result<Self> {
+    pub(crate) fn start(
+        sinks: Box<dyn Sink + Send>,
+        stop: Stop,
+        progress_every: Option<Duration>,
+    ) -> io::Result<Self> {
         let (sender, receiver) = bounded(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&failed);
@@ -43,7 +49,7 @@ impl Pipe {
             told.store(true, Ordering::Relaxed);
             result
         })?;
-        Ok(Pipe { sender, failed, writer, stop })
+        Ok(Pipe { sender, failed, writer, stop, progress_every })
     }
 
     /// The first thing told.
@@ -74,6 +80,11 @@ impl Outlet for Pipe {
         self.sender.len() > QUEUE / 2
     }
 
+    fn progress_every(&self) -> Option<Duration> {
+        // Progress that nobody has read yet is old; more of it would only push results aside.
+        self.progress_every.filter(|_| self.sender.len() < QUEUE / 4)
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.is_wanted() || self.failed.load(Ordering::Relaxed)
     }
@@ -94,6 +105,7 @@ fn write(receiver: &Receiver<Message>, mut sinks: Box<dyn Sink + Send>) -> io::R
             Message::Settled(Settled::Group(group)) => sinks.ports(&group)?,
             Message::Settled(Settled::Host(host)) => sinks.host(&host)?,
             Message::Settled(Settled::Warning(warning)) => sinks.warning(&warning)?,
+            Message::Settled(Settled::Progress(progress)) => sinks.progress(&progress)?,
             Message::Finish(finish) => sinks.finish(&finish)?,
         }
     }

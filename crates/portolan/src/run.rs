@@ -53,7 +53,7 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
     let failures = outputs.failures();
     let mut door = SocketDoor::open(gathered.excluded.addresses().clone())?;
     let engine = Engine::new(plan.clone(), door.capacity());
-    let mut pipe = Pipe::start(Box::new(outputs), stop).context("start the writer")?;
+    let mut pipe = Pipe::start(Box::new(outputs), stop, None).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
         pipe.push(Settled::Warning(Box::new(warning)));

@@ -41,6 +41,7 @@ fn ndjson(world: World) -> Vec<u8> {
             Settled::Group(group) => sink.ports(&group),
             Settled::Host(host) => sink.host(&host),
             Settled::Warning(warning) => sink.warning(&warning),
+            Settled::Progress(progress) => sink.progress(&progress),
         }
         .unwrap();
     });

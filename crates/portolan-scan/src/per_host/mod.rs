@@ -16,12 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Datagram, DatagramError, ProbeId, Request};
-use portolan_model::{Address, Endpoint, HostReport, HostState, Instant, LocalFault, Transport};
+use portolan_model::{Address, Endpoint, HostReport, HostState, Instant, LocalFault, TimeLeft, Transport};
 
 use crate::core::Core;
 use crate::flight::Attempt;
 use crate::heap::Heap;
 use crate::plan::Plan;
+use crate::progress::{Course, at_this_pace};
 use order::Order;
 use ports::Ports;
 use tcp::TcpHost;
@@ -55,6 +56,8 @@ pub(crate) struct PerHost {
     wakes: Heap,
     visited: u64,
     to_visit: u64,
+    /// When the first attempt left.
+    began: Option<Instant>,
     active: usize,
     most_active: usize,
 }
@@ -91,6 +94,7 @@ impl PerHost {
             wakes: Heap::default(),
             visited: 0,
             to_visit: plan.shard_hosts(),
+            began: None,
             active: 0,
             most_active: (ACTIVE_PORTS / plan.most_ports().max(1)).clamp(8, 256),
         }
@@ -106,6 +110,7 @@ impl PerHost {
                     let endpoint = place.host.ports().endpoint(port);
                     let attempt = Attempt { endpoint, host: id, port, number, canary, asked: now };
                     self.turn.push_back(id);
+                    self.began.get_or_insert(now);
                     return Some(place.host.launch(core, attempt, now));
                 }
                 Next::Wait(until) => {
@@ -204,6 +209,30 @@ impl PerHost {
 
     pub(crate) fn is_done(&self) -> bool {
         self.active == 0 && self.visited == self.to_visit
+    }
+
+    /// How far the hosts have come. The slowest of them tells how long the rest takes, or, where many are still to
+    /// come, the pace at which hosts were finished so far.
+    pub(crate) fn course(&self, core: &Core, now: Instant) -> Course {
+        let places = || self.places.iter().flatten().filter(|place| !place.parked);
+        let heard = places().filter(|place| place.host.is_heard()).count() as u64;
+        let slowest = places().filter_map(|place| place.host.time_left(now)).max_by_key(|left| left.time);
+        let to_come = self.to_visit - self.visited;
+        let left = slowest.map(|slowest| {
+            // Each place still to be filled again takes at least as long as the slowest host has left.
+            let turns = to_come.div_ceil(self.most_active as u64);
+            let time = slowest.time.saturating_mul(u32::try_from(turns + 1).unwrap_or(u32::MAX));
+            TimeLeft { time, at_least: slowest.at_least || turns > 0 }
+        });
+        let finished = core.tally.hosts_up + core.tally.hosts_down + core.tally.hosts_silent;
+        let by_pace = self.began.filter(|_| to_come > 0).and_then(|began| {
+            at_this_pace(finished as f64, (to_come + self.active as u64) as f64, now.since(began))
+        });
+        let left = match (left, by_pace) {
+            (Some(left), Some(pace)) => Some(TimeLeft { time: left.time.max(pace), at_least: false }),
+            (left, _) => left,
+        };
+        Course { heard, left }
     }
 
     /// The scan is stopped: what is known is told, the rest is not asked.
@@ -406,6 +435,13 @@ impl Host {
         match self {
             Host::Tcp(host) => host.is_listed(),
             Host::Udp(host) => host.is_listed(),
+        }
+    }
+
+    fn time_left(&self, now: Instant) -> Option<TimeLeft> {
+        match self {
+            Host::Tcp(host) => host.time_left(now),
+            Host::Udp(host) => host.time_left(now),
         }
     }
 

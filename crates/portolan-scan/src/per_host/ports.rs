@@ -13,6 +13,7 @@ use super::order::Order;
 use crate::core::{Core, answered};
 use crate::flight::Attempt;
 use crate::outcomes::Outcomes;
+use crate::progress::at_this_pace;
 
 /// Faults of our own machine at one port before it stays unknown: shortages pass, refusals do not.
 const SHORTAGES: u16 = 100;
@@ -58,6 +59,9 @@ pub(super) struct Ports {
     pub(super) transport: Transport,
     pub(super) order: Arc<Order>,
     pub(super) in_flight: u32,
+    /// Attempts so far, and when the first of them left.
+    attempts: u32,
+    began: Option<Instant>,
     /// The next port of the order that was never asked.
     fresh: usize,
     /// A settled port's code; zero while it is not settled.
@@ -77,6 +81,8 @@ impl Ports {
             address,
             transport,
             in_flight: 0,
+            attempts: 0,
+            began: None,
             fresh: 0,
             codes: vec![0; order.len()],
             order,
@@ -134,9 +140,20 @@ impl Ports {
         self.fresh
     }
 
+    /// How long the attempts that are still to come will take at the pace so far.
+    pub(super) fn time_left(&self, limit: usize, now: Instant) -> Option<Duration> {
+        let asked = self.fresh.max(1) as f64;
+        // What was asked more than once so far will be so of the rest.
+        let attempts = limit.saturating_sub(self.fresh) as f64 * f64::from(self.attempts) / asked
+            + self.retries.len() as f64;
+        at_this_pace(f64::from(self.attempts), attempts, now.since(self.began?))
+    }
+
     /// The port is asked: the number of this attempt.
     pub(super) fn ask(&mut self, port: u32, now: Instant) -> u8 {
         self.in_flight += 1;
+        self.attempts = self.attempts.saturating_add(1);
+        self.began.get_or_insert(now);
         match self.pending.get_mut(&port) {
             None => 1,
             Some(pending) => {

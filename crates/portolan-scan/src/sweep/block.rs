@@ -164,6 +164,16 @@ impl Block {
         if self.stage == Stage::Round(0) { self.order.len() - self.cursor } else { 0 }
     }
 
+    /// How much of the asking is done: most blocks need two rounds, and the second is short where many answer.
+    pub(super) fn share_asked(&self) -> f64 {
+        let cursor = self.cursor as f64 / self.order.len().max(1) as f64;
+        match self.stage {
+            Stage::Round(0) => cursor * 0.5,
+            Stage::Round(_) => 0.5 + cursor * 0.5,
+            Stage::Witness | Stage::Over => 1.0,
+        }
+    }
+
     /// Whether this round found so much that the one before must have lost it: answers that silence hid. Then the
     /// next round asks everybody again.
     fn found_late(&self, round: u8) -> bool {

@@ -10,12 +10,13 @@ mod settle;
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Request};
-use portolan_model::{Fact, Instant, LocalFault};
+use portolan_model::{Fact, Instant, LocalFault, TimeLeft};
 
 use crate::core::{Core, answered, first_packet_answered, gap};
 use crate::flight::Attempt;
 use crate::loss::Loss;
 use crate::plan::Plan;
+use crate::progress::{Course, at_this_pace};
 use crate::technique::{Judgement, tcp_connect};
 use block::{Block, Stage};
 
@@ -35,6 +36,8 @@ pub(crate) struct Sweep {
     visited: u64,
     to_visit: u64,
     hosts_a_block: u64,
+    /// When the first block was opened.
+    began: Option<Instant>,
     loss: Loss,
 }
 
@@ -45,6 +48,7 @@ impl Sweep {
             visited: 0,
             to_visit: plan.shard_hosts(),
             hosts_a_block: (BLOCK / plan.most_ports().max(1)).max(1) as u64,
+            began: None,
             loss: Loss::default(),
         }
     }
@@ -82,7 +86,7 @@ impl Sweep {
         }
         let rtt = event.at.since(event.sent);
         if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
-            core.rtt.sample(rtt);
+            core.sample(rtt);
             block.heard(attempt, rtt);
         }
         if attempt.canary || block.is_settled(attempt) {
@@ -150,6 +154,20 @@ impl Sweep {
         self.block.is_none() && self.visited == self.to_visit
     }
 
+    /// How far the line has come. While the first block runs, its later rounds are still to come: the estimate is too
+    /// short.
+    pub(crate) fn course(&self, core: &Core, now: Instant) -> Course {
+        let Some(block) = &self.block else { return Course::default() };
+        let began = self.began.unwrap_or(block.opened);
+        let hosts = block.hosts.len() as u64;
+        let done = (self.visited - hosts) as f64 + hosts as f64 * block.share_asked();
+        let time = at_this_pace(done, self.to_visit as f64 - done, now.since(began));
+        let at_least = self.visited == hosts;
+        let heard = block.hosts.iter().filter(|host| host.heard).count() as u64;
+        let rest = patience_of_later_rounds(core);
+        Course { heard, left: time.map(|time| TimeLeft { time: time + rest, at_least }) }
+    }
+
     /// The scan is stopped: what is known is told, the rest is not asked.
     pub(crate) fn give_up(&mut self, core: &mut Core, now: Instant) {
         self.close_block(core, now);
@@ -164,6 +182,7 @@ impl Sweep {
         if hosts == 0 {
             return None;
         }
+        self.began.get_or_insert(now);
         let hosts_of_block = (self.visited..self.visited + hosts).map(|n| core.plan.visit(n));
         self.block = Some(Box::new(Block::new(&core.plan, hosts_of_block, self.visited, now)));
         self.visited += hosts;
@@ -180,6 +199,11 @@ impl Sweep {
 fn patience(core: &Core, attempt: &Attempt) -> Duration {
     let least = if attempt.number == 1 && !attempt.canary { FIRST_PATIENCE } else { LATER_PATIENCE };
     core.rtt.timeout(attempt.number).max(least)
+}
+
+/// How long the last round of a block is waited for.
+fn patience_of_later_rounds(core: &Core) -> Duration {
+    core.rtt.timeout(2).max(LATER_PATIENCE)
 }
 
 /// The rest before a round, by how many rounds came before.

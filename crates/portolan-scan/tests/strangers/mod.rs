@@ -106,7 +106,7 @@ impl Outlet for Notebook {
                     self.mistakes.push(format!("a host told twice: {host:?}"));
                 }
             }
-            Settled::Warning(_) => {}
+            Settled::Warning(_) | Settled::Progress(_) => {}
         }
     }
 

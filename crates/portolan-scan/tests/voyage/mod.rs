@@ -69,7 +69,7 @@ pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
                     levels.extend(group.ports.iter().map(|port| (endpoint(port), level)));
                 }
             }
-            Settled::Host(_) | Settled::Warning(_) => {}
+            Settled::Host(_) | Settled::Warning(_) | Settled::Progress(_) => {}
         }
     });
     log.push_str(&format!("{finish:?}\n"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Outcome};
-use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, Transport, Verdict};
+use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, TimeLeft, Transport, Verdict};
 
 use super::order::Order;
 use super::ports::Ports;
@@ -111,7 +111,7 @@ impl TcpHost {
         if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
             let first = self.rtt.smoothed().is_none();
             self.rtt.sample(rtt);
-            core.rtt.sample(rtt);
+            core.sample(rtt);
             if first {
                 self.hasten(core, attempt.host);
             }
@@ -204,6 +204,13 @@ impl TcpHost {
             return;
         }
         self.ports.ask_again(attempt.port, now);
+    }
+
+    /// How long this host will still take, and whether it may be longer; `None` if nothing can be said.
+    pub(super) fn time_left(&self, now: Instant) -> Option<TimeLeft> {
+        let asking = self.ports.time_left(self.limit(), now)?;
+        let silent = if self.ports.pending.is_empty() { Duration::ZERO } else { self.rtt.timeout(2) };
+        Some(TimeLeft { time: asking + silent, at_least: self.canary.is_lost() || !self.is_heard() })
     }
 
     /// It answered over another transport: it is there.

@@ -169,7 +169,7 @@ impl UdpHost {
         let slow = |rtt: &Duration| self.rtt.smoothed().is_some_and(|usual| *rtt > usual * 2);
         let Some(rtt) = rtt.filter(|rtt| prompt || !slow(rtt)) else { return };
         self.rtt.sample(rtt);
-        core.rtt.sample(rtt);
+        core.sample(rtt);
         if first {
             self.hasten(core, host);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
-use portolan_model::{Address, Instant, LocalFault, Transport, Verdict};
+use portolan_model::{Address, Instant, LocalFault, TimeLeft, Transport, Verdict};
 
 use super::emitter::Emitter;
 use super::order::Order;
@@ -176,6 +176,13 @@ impl UdpHost {
         self.deaf = Some(now);
         self.loss.spell();
         self.ports.ask_anew(now);
+    }
+
+    /// How long this host will still take, and whether it may be longer; `None` if nothing can be said.
+    pub(super) fn time_left(&self, now: Instant) -> Option<TimeLeft> {
+        let asking = self.ports.time_left(self.limit(), now)?;
+        let silent = if self.ports.pending.is_empty() { Duration::ZERO } else { LINGER };
+        Some(TimeLeft { time: asking + silent, at_least: !self.heard })
     }
 
     /// It answered over another transport: it is there.
