@@ -6,7 +6,7 @@ use portolan_model::{Claim, Endpoint, Evidence, Fact, Group, HostReport, Instant
 use portolan_model::{Verdict, Warning};
 
 use crate::engine::Guards;
-use crate::flight::{Attempt, Flight};
+use crate::flight::{Attempt, Flight, Patience, Ripe};
 use crate::loss::Loss;
 use crate::pacer::Pacer;
 use crate::plan::Plan;
@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub(crate) guards: Guards,
     pub(crate) flight: Flight,
     pub(crate) window: Window,
+    /// How many attempts may be on their way at a time, overdue ones included.
+    most_open: usize,
     pub(crate) pacer: Pacer,
     /// Round trips over all hosts.
     pub(crate) rtt: Rtt,
@@ -42,6 +44,7 @@ impl Core {
         Core {
             flight: Flight::new(plan.seed(), guards.cookie),
             window: Window::new(timing.window, timing.ceiling.min(sockets).min(datagrams)),
+            most_open: sockets.min(datagrams),
             udp: Udp::new(plan.spec.probes, plan.spec.secret, guards),
             pacer: Pacer::new(plan.max_rate()),
             rtt: Rtt::default(),
@@ -58,11 +61,11 @@ impl Core {
     pub(crate) fn connect(
         &mut self,
         attempt: Attempt,
-        patience: Duration,
+        patience: Patience,
         now: Instant,
     ) -> (ProbeId, Request) {
         // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
-        for _ in 0..patience.as_secs() {
+        for _ in 0..patience.end.as_secs() {
             self.pacer.sent(now);
         }
         let probe = self.launch(attempt, patience, now);
@@ -78,17 +81,17 @@ impl Core {
         now: Instant,
     ) -> (ProbeId, Request) {
         let payload = self.udp.payload(attempt.endpoint, attempt.number);
-        let probe = self.launch(attempt, patience, now);
+        let probe = self.launch(attempt, Patience::until(patience), now);
         (probe, Request::Datagram { probe, to: attempt.endpoint, payload, own_port })
     }
 
-    fn launch(&mut self, attempt: Attempt, patience: Duration, now: Instant) -> ProbeId {
+    fn launch(&mut self, attempt: Attempt, patience: Patience, now: Instant) -> ProbeId {
         self.tally.packets += 1;
         if attempt.number > 1 && !attempt.canary {
             self.tally.retries += 1;
         }
         self.pacer.sent(now);
-        self.flight.launch(attempt, now + patience)
+        self.flight.launch(attempt, patience)
     }
 
     /// An attempt was not carried out: it was no packet and no retry.
@@ -138,16 +141,32 @@ impl Core {
         self.abandoned.push_back(probe);
     }
 
-    /// The next attempt whose deadline has passed; the door is told to let go of a connect.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<Attempt> {
-        let (probe, attempt) = self.flight.expire(now)?;
+    /// The next attempt whose time has come; the door is told to let go of a connect that is over.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Ripe> {
+        let ripe = self.flight.expire(now)?;
         // A datagram has nothing that waits, but perhaps a port of its own, which its host gives up.
-        if attempt.endpoint.transport == Transport::Tcp {
+        if let Ripe::Over(probe, attempt) = ripe
+            && attempt.endpoint.transport == Transport::Tcp
+        {
             // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
             self.tally.packets += now.since(attempt.asked).as_secs().min(3);
             self.let_go(probe);
         }
-        Some(attempt)
+        Some(ripe)
+    }
+
+    /// Whether one more probe may be on its way.
+    pub(crate) fn has_room(&mut self, now: Instant) -> bool {
+        self.flight.len() < self.most_open && self.window.has_room(self.flight.on_time(), now)
+    }
+
+    /// The machine ran short: fewer from now on, and if it will not have more later (`for_good`), never again so many.
+    pub(crate) fn shrink(&mut self, for_good: bool) {
+        let open = self.flight.len();
+        if for_good {
+            self.most_open = self.most_open.min(open).max(1);
+        }
+        self.window.shrink(open, for_good);
     }
 
     /// The next attempt that the door is to let go of.

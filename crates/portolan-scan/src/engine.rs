@@ -4,6 +4,7 @@ use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Req
 use portolan_model::{Ended, Finish, Instant, LocalFault, Progress, Warning};
 
 use crate::core::Core;
+use crate::flight::Ripe;
 use crate::per_host::PerHost;
 use crate::plan::{Plan, StrategyKind};
 use crate::progress;
@@ -134,7 +135,7 @@ impl Engine {
         core.not_sent(&attempt);
         // Descriptors and ports are short for exchanges that want one of their own: a smaller window frees none.
         if fault == LocalFault::NoBuffers {
-            core.window.shrink(core.flight.len(), false);
+            core.shrink(false);
         }
         if let Some(strategy) = self.strategy.per_host() {
             strategy.unsent(core, &attempt, fault, at);
@@ -151,8 +152,7 @@ impl Engine {
             Outcome::Local(fault) if core.guards.requeue => {
                 core.not_sent(&attempt);
                 if fault.is_shortage() {
-                    let waiting = core.flight.len();
-                    core.window.shrink(waiting, fault != LocalFault::NoBuffers);
+                    core.shrink(fault != LocalFault::NoBuffers);
                 }
                 match &mut self.strategy {
                     Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
@@ -179,8 +179,14 @@ impl Engine {
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(attempt) = self.core.expire(now) {
-            self.silence(&attempt, now);
+        while let Some(ripe) = self.core.expire(now) {
+            match (ripe, &mut self.strategy) {
+                (Ripe::Over(_, attempt), _) => self.silence(&attempt, now),
+                (Ripe::Overdue(probe, attempt), Strategy::PerHost(strategy)) => {
+                    strategy.overdue(&self.core, probe, &attempt, now);
+                }
+                (Ripe::Overdue(..), Strategy::Sweep(_)) => {}
+            }
         }
         match &mut self.strategy {
             Strategy::PerHost(strategy) => strategy.wake(now),
@@ -217,7 +223,7 @@ impl Engine {
         if self.core.stopping || self.backlogged || self.core.pacer.wait(now).is_some() {
             return None;
         }
-        if !self.core.window.has_room(self.core.flight.len(), now) {
+        if !self.core.has_room(now) {
             return None;
         }
         let request = match &mut self.strategy {

@@ -1,4 +1,5 @@
 use std::hash::Hasher;
+use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
 use portolan_model::{Endpoint, Instant};
@@ -21,19 +22,55 @@ pub(crate) struct Attempt {
     pub(crate) canary: bool,
     /// When the engine asked.
     pub(crate) asked: Instant,
+    /// Its answer is late: it holds no place in the window any more.
+    pub(crate) overdue: bool,
 }
 
-/// The attempts that wait for an answer, each with its deadline.
+/// How long an answer is waited for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Patience {
+    /// Until it is overdue: the next attempt need not wait for it, nor anybody else.
+    pub(crate) overdue: Duration,
+    /// Until it is not listened for any more.
+    pub(crate) end: Duration,
+}
+
+impl Patience {
+    /// Nobody overtakes it.
+    pub(crate) const fn until(end: Duration) -> Self {
+        Patience { overdue: end, end }
+    }
+}
+
+/// What the passing of time means for an attempt.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Ripe {
+    /// Its answer is overdue; it is listened for all the same.
+    Overdue(ProbeId, Attempt),
+    /// It is over.
+    Over(ProbeId, Attempt),
+}
+
+/// The attempts that wait for an answer, each with its deadlines: when it is overdue, and when it is over.
 ///
 /// An attempt's name carries a keyed hash of what was asked and when, so that a late or forged completion
 /// of a slot used again is recognised as a stray and never believed.
 pub(crate) struct Flight {
-    slots: Vec<Option<(u32, Attempt)>>,
+    slots: Vec<Option<Slot>>,
     free: Vec<u32>,
+    overdue: usize,
     deadlines: Heap,
     key: u64,
     sequence: u64,
     check_tags: bool,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Slot {
+    tag: u32,
+    attempt: Attempt,
+    /// When it is over; the heap knows when it is overdue until it is.
+    end: Instant,
 }
 
 impl Flight {
@@ -41,6 +78,7 @@ impl Flight {
         Flight {
             slots: Vec::new(),
             free: Vec::new(),
+            overdue: 0,
             deadlines: Heap::default(),
             key,
             sequence: 0,
@@ -53,46 +91,70 @@ impl Flight {
         self.slots.len() - self.free.len()
     }
 
+    /// How many wait whose answer is not overdue.
+    pub(crate) fn on_time(&self) -> usize {
+        self.len() - self.overdue
+    }
+
     /// Adds an attempt and gives it its name.
-    pub(crate) fn launch(&mut self, attempt: Attempt, deadline: Instant) -> ProbeId {
+    pub(crate) fn launch(&mut self, attempt: Attempt, patience: Patience) -> ProbeId {
         let tag = self.tag(&attempt);
+        let entry = Slot { tag, attempt, end: attempt.asked + patience.end };
         let slot = match self.free.pop() {
             Some(slot) => {
-                self.slots[slot as usize] = Some((tag, attempt));
+                self.slots[slot as usize] = Some(entry);
                 slot
             }
             None => {
-                self.slots.push(Some((tag, attempt)));
+                self.slots.push(Some(entry));
                 // The window bounds the slots, far below 2^32.
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.deadlines.set(slot, deadline);
+        self.deadlines.set(slot, attempt.asked + patience.overdue.min(patience.end));
         ProbeId { slot, tag }
     }
 
     /// Takes out the attempt of this name; `None` if there is none: a stray.
     pub(crate) fn claim(&mut self, probe: ProbeId) -> Option<Attempt> {
-        let (tag, attempt) = (*self.slots.get(probe.slot as usize)?)?;
-        if self.check_tags && tag != probe.tag {
+        let slot = (*self.slots.get(probe.slot as usize)?)?;
+        if self.check_tags && slot.tag != probe.tag {
             return None;
         }
         self.release(probe.slot);
-        Some(attempt)
+        Some(slot.attempt)
     }
 
     /// The attempt of this name, if it waits.
     pub(crate) fn get(&self, probe: ProbeId) -> Option<Attempt> {
-        let (tag, attempt) = (*self.slots.get(probe.slot as usize)?)?;
-        (tag == probe.tag).then_some(attempt)
+        let slot = (*self.slots.get(probe.slot as usize)?)?;
+        (slot.tag == probe.tag).then_some(slot.attempt)
     }
 
-    /// Takes out an attempt whose deadline has passed.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<(ProbeId, Attempt)> {
-        let slot = self.deadlines.pop_due(now)?;
-        let (tag, attempt) = self.slots[slot as usize]?;
-        self.release(slot);
-        Some((ProbeId { slot, tag }, attempt))
+    /// An attempt whose time has come. One that is over is taken out.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Ripe> {
+        let place = self.deadlines.pop_due(now)?;
+        let slot = self.slots[place as usize].as_mut()?;
+        let probe = ProbeId { slot: place, tag: slot.tag };
+        if slot.end > now {
+            slot.attempt.overdue = true;
+            let (attempt, end) = (slot.attempt, slot.end);
+            self.overdue += 1;
+            self.deadlines.set(place, end);
+            return Some(Ripe::Overdue(probe, attempt));
+        }
+        let attempt = slot.attempt;
+        self.release(place);
+        Some(Ripe::Over(probe, attempt))
+    }
+
+    /// An attempt that is still listened for is so at least until then.
+    pub(crate) fn extend(&mut self, probe: ProbeId, until: Instant) {
+        let Some(Some(slot)) = self.slots.get_mut(probe.slot as usize) else { return };
+        if slot.tag == probe.tag && slot.attempt.overdue && slot.end < until {
+            slot.end = until;
+            self.deadlines.set(probe.slot, until);
+        }
     }
 
     /// The earliest deadline.
@@ -105,25 +167,31 @@ impl Flight {
         let slots = self.slots.iter().enumerate();
         slots
             .filter_map(|(slot, entry)| {
-                let (tag, attempt) = entry.as_ref()?;
+                let Slot { tag, attempt, .. } = entry.as_ref()?;
                 wanted(attempt)
                     .then_some(ProbeId { slot: u32::try_from(slot).unwrap_or(u32::MAX), tag: *tag })
             })
             .collect()
     }
 
-    /// Brings deadlines forward: to what `earlier` says, where it says something earlier.
-    pub(crate) fn hasten(&mut self, earlier: impl Fn(&Attempt) -> Option<Instant>) {
-        for (slot, entry) in (0u32..).zip(&self.slots) {
-            let Some(deadline) = entry.as_ref().and_then(|(_, attempt)| earlier(attempt)) else { continue };
-            if self.deadlines.at(slot).is_some_and(|before| deadline < before) {
-                self.deadlines.set(slot, deadline);
+    /// Brings deadlines forward: to what `shorter` says, where that is earlier.
+    pub(crate) fn hasten(&mut self, shorter: impl Fn(&Attempt) -> Option<Patience>) {
+        for (place, entry) in (0u32..).zip(&mut self.slots) {
+            let Some(slot) = entry else { continue };
+            let Some(patience) = shorter(&slot.attempt) else { continue };
+            let asked = slot.attempt.asked;
+            slot.end = slot.end.min(asked + patience.end);
+            let next =
+                if slot.attempt.overdue { slot.end } else { asked + patience.overdue.min(patience.end) };
+            if self.deadlines.at(place).is_some_and(|before| next < before) {
+                self.deadlines.set(place, next);
             }
         }
     }
 
     fn release(&mut self, slot: u32) {
-        self.slots[slot as usize] = None;
+        let left = self.slots[slot as usize].take();
+        self.overdue -= usize::from(left.is_some_and(|slot| slot.attempt.overdue));
         self.free.push(slot);
         self.deadlines.remove(slot);
     }
@@ -149,15 +217,24 @@ mod tests {
 
     fn attempt(port: u16) -> Attempt {
         let endpoint = Endpoint::tcp(Ipv4Addr::LOCALHOST.into(), port);
-        Attempt { endpoint, host: 0, port: u32::from(port), number: 1, canary: false, asked: Instant::ZERO }
+        Attempt {
+            endpoint,
+            host: 0,
+            port: u32::from(port),
+            number: 1,
+            canary: false,
+            asked: Instant::ZERO,
+            overdue: false,
+        }
     }
 
     #[test]
     fn a_completion_of_an_earlier_attempt_is_a_stray() {
         let mut flight = Flight::new(7, true);
-        let first = flight.launch(attempt(80), Instant::ZERO + Duration::from_secs(1));
+        let second = Patience::until(Duration::from_secs(1));
+        let first = flight.launch(attempt(80), second);
         assert_eq!(flight.claim(first).map(|attempt| attempt.port), Some(80));
-        let second = flight.launch(attempt(81), Instant::ZERO + Duration::from_secs(1));
+        let second = flight.launch(attempt(81), second);
         assert_eq!(second.slot, first.slot);
         assert!(flight.claim(first).is_none());
         assert!(flight.claim(second).is_some());
@@ -169,12 +246,39 @@ mod tests {
     fn expires_in_the_order_of_deadlines() {
         let mut flight = Flight::new(7, true);
         for (port, seconds) in [(1, 3), (2, 1), (3, 2)] {
-            flight.launch(attempt(port), Instant::ZERO + Duration::from_secs(seconds));
+            flight.launch(attempt(port), Patience::until(Duration::from_secs(seconds)));
         }
         assert_eq!(flight.deadline(), Some(Instant::ZERO + Duration::from_secs(1)));
         let now = Instant::ZERO + Duration::from_secs(2);
-        let ports: Vec<_> =
-            std::iter::from_fn(|| flight.expire(now)).map(|(_, attempt)| attempt.port).collect();
-        assert_eq!((ports, flight.len()), (vec![2, 3], 1));
+        assert_eq!((over(&mut flight, now), flight.len()), (vec![2, 3], 1));
+    }
+
+    fn over(flight: &mut Flight, now: Instant) -> Vec<u32> {
+        let mut ports = Vec::new();
+        while let Some(ripe) = flight.expire(now) {
+            if let Ripe::Over(_, attempt) = ripe {
+                ports.push(attempt.port);
+            }
+        }
+        ports
+    }
+
+    #[test]
+    fn what_is_overdue_holds_no_place_and_is_listened_for() {
+        let mut flight = Flight::new(7, true);
+        let millis = Duration::from_millis;
+        let patience = Patience { overdue: millis(20), end: millis(100) };
+        let first = flight.launch(attempt(80), patience);
+        let second = flight.launch(attempt(81), patience);
+        assert_eq!((flight.len(), flight.on_time()), (2, 2));
+        let ripe = flight.expire(Instant::ZERO + millis(20));
+        assert!(matches!(ripe, Some(Ripe::Overdue(probe, attempt)) if probe == first && attempt.overdue));
+        assert_eq!((flight.len(), flight.on_time()), (2, 1));
+        flight.extend(first, Instant::ZERO + millis(150));
+        // Not overdue: not overtaken by anybody, so nothing to extend.
+        flight.extend(second, Instant::ZERO + millis(150));
+        assert_eq!(over(&mut flight, Instant::ZERO + millis(149)), [81]);
+        assert_eq!(flight.claim(first).map(|attempt| attempt.port), Some(80));
+        assert_eq!((flight.len(), flight.on_time()), (0, 0));
     }
 }

@@ -1,8 +1,8 @@
 /// Never fewer attempts before silence says anything; never more.
 const MIN_TRIES: u8 = 2;
 const MAX_TRIES: u8 = 12;
-/// Where some answer came late.
-const MIN_TRIES_ON_LOSS: u8 = 5;
+/// Where some answer came late: losses come in bursts, and a mean over calm and bad spells tells too little.
+const MIN_TRIES_ON_LOSS: u8 = 6;
 /// Without any answer yet, one round trip in a hundred is taken to be lost.
 const PRIOR: f64 = 0.01;
 
@@ -48,11 +48,12 @@ impl Loss {
     }
 
     /// After how many spaced attempts the ports that would have answered are expected to have missed none:
-    /// at most one wrong silence in a hundred such scans.
+    /// at most one wrong silence in a thousand such scans.
     pub(crate) fn tries(&self) -> u8 {
-        let wanted = 0.01 / f64::from(self.answers().max(100));
-        // Losses come in bursts: where any was seen, a mean over calm and bad spells tells too little.
-        let least = if self.seen() { MIN_TRIES_ON_LOSS } else { MIN_TRIES };
+        if !self.seen() {
+            return MIN_TRIES;
+        }
+        let wanted = 0.001 / f64::from(self.answers().max(100));
         let tries = (wanted.ln() / self.share().ln()).ceil();
         // Saturating: a share near one asks for more than any number.
         #[expect(
@@ -60,7 +61,7 @@ impl Loss {
             clippy::cast_sign_loss,
             reason = "clamped to at most 12 first"
         )]
-        let tries = tries.clamp(f64::from(least), f64::from(MAX_TRIES)) as u8;
+        let tries = tries.clamp(f64::from(MIN_TRIES_ON_LOSS), f64::from(MAX_TRIES)) as u8;
         tries
     }
 
@@ -83,7 +84,8 @@ mod tests {
     fn tries_follow_the_loss() {
         assert_eq!(Loss::default().tries(), 2);
         assert_eq!(after(950, 0).tries(), 2);
-        assert_eq!(after(900, 97).tries(), 5);
+        assert_eq!(after(900, 97).tries(), 6);
+        assert_eq!(after(80, 20).tries(), 8);
         assert_eq!(after(640, 360).tries(), 12);
     }
 

@@ -62,6 +62,8 @@ pub struct Timing {
     pub ceiling: usize,
     /// Probes a second, if the template limits them.
     pub rate: Option<u64>,
+    /// Whether a silent port may be asked again while its earlier attempt is still listened for.
+    pub overtake: bool,
 }
 
 impl Timing {
@@ -75,13 +77,13 @@ impl Timing {
             5 => (512, 4096, None),
             _ => return None,
         };
-        Some(Timing { template, window, ceiling, rate })
+        Some(Timing { template, window, ceiling, rate, overtake: template > 2 })
     }
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Timing { template: 3, window: 256, ceiling: 4096, rate: None }
+        Timing { template: 3, window: 256, ceiling: 4096, rate: None, overtake: true }
     }
 }
 

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 /// No wait is shorter: a busy machine answers late, and a wrong silence costs more than 100 ms.
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// An answer is not overdue before it is so late: a busy machine may be the reason, its own or ours.
+const LATENESS: Duration = Duration::from_millis(20);
 /// A few samples tell little of the variation.
 const FEW_SAMPLES: u8 = 8;
 const EARLY_MIN_TIMEOUT: Duration = Duration::from_millis(300);
@@ -42,6 +44,11 @@ impl Rtt {
     /// The smoothed round trip, once one was measured.
     pub(crate) fn smoothed(&self) -> Option<Duration> {
         self.smoothed
+    }
+
+    /// After how long an answer is overdue: later than nearly all of them come. A wrong guess costs one more packet.
+    pub(crate) fn overdue(&self) -> Option<Duration> {
+        self.smoothed.map(|smoothed| smoothed + (self.variation * 4).max(LATENESS))
     }
 
     /// How long the `attempt`th probe (from 1) waits. Later ones wait up to four times longer, so that a

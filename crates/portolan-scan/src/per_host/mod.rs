@@ -108,7 +108,8 @@ impl PerHost {
             match place.host.next(core, now) {
                 Next::Ask { port, number, canary } => {
                     let endpoint = place.host.ports().endpoint(port);
-                    let attempt = Attempt { endpoint, host: id, port, number, canary, asked: now };
+                    let attempt =
+                        Attempt { endpoint, host: id, port, number, canary, asked: now, overdue: false };
                     self.turn.push_back(id);
                     self.began.get_or_insert(now);
                     return Some(place.host.launch(core, attempt, now));
@@ -142,6 +143,14 @@ impl PerHost {
             Host::Tcp(host) => host.silence(core, attempt, now),
             Host::Udp(host) => host.silence(core, attempt, now),
         });
+    }
+
+    /// The answer to an attempt is overdue.
+    pub(crate) fn overdue(&mut self, core: &Core, probe: ProbeId, attempt: &Attempt, now: Instant) {
+        if let Some(Host::Tcp(host)) = self.host(attempt.host) {
+            host.overdue(core, probe, attempt, now);
+            self.enter_turn(attempt.host);
+        }
     }
 
     pub(crate) fn local(
@@ -333,7 +342,7 @@ impl PerHost {
     /// An attempt ended: its host is told, and takes its turn again.
     fn with(&mut self, attempt: &Attempt, happened: impl FnOnce(&mut Host)) {
         let Some(host) = self.host(attempt.host) else { return };
-        host.ports_mut().in_flight -= 1;
+        host.ports_mut().landed(attempt);
         self.happen(attempt.host, happened);
     }
 
@@ -406,12 +415,14 @@ impl Host {
     fn launch(&mut self, core: &mut Core, attempt: Attempt, now: Instant) -> Request {
         match self {
             Host::Tcp(host) => {
-                let patience = host.patience(&attempt);
+                let patience = host.patience(core.plan.timing().overtake, &attempt);
                 let (probe, request) = core.connect(attempt, patience, now);
                 if !attempt.canary
                     && let Some(pending) = host.ports.pending.get_mut(&attempt.port)
                 {
-                    pending.probe = Some(probe);
+                    for before in pending.launched(probe, attempt.number) {
+                        core.flight.extend(before, now + patience.end);
+                    }
                 }
                 request
             }

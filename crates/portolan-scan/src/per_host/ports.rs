@@ -33,9 +33,10 @@ pub(super) struct Pending {
     /// Attempts in all, also those that do not count.
     pub(super) number: u8,
     pub(super) first: Instant,
-    /// When the last attempt was asked, and how long its answer was waited for.
+    /// When the last attempt was asked, the longest that an answer was waited for, and until when.
     pub(super) last: Instant,
     pub(super) waited: Duration,
+    pub(super) until: Instant,
     /// A first answer that is not believed before it repeats.
     pub(super) provisional: Option<Box<Verdict>>,
     /// Which attempt it answered, where that is known: the same again is a copy of it, and no repetition.
@@ -46,10 +47,45 @@ pub(super) struct Pending {
     anew: u8,
     /// The attempt that is on its way.
     pub(super) probe: Option<ProbeId>,
+    /// Attempts before it that it overtook and that are still listened for, by their numbers.
+    pub(super) overtaken: Vec<(u8, ProbeId)>,
+    /// Something that was asked together with one of its attempts was answered.
+    pub(super) beside_answers: bool,
+    /// It rests before its next attempt.
+    pub(super) rests: bool,
     /// When each datagram left, in the order of the attempts' numbers.
     pub(super) sent: Vec<Instant>,
     /// Whether the last one was to leave from a port of its own.
     pub(super) own_port: bool,
+}
+
+impl Pending {
+    /// An attempt is over, the last one or one before it.
+    pub(super) fn ended(&mut self, attempt: &Attempt) {
+        if attempt.number == self.number {
+            self.probe = None;
+        } else {
+            self.overtaken.retain(|(number, _)| *number != attempt.number);
+        }
+    }
+
+    /// The next attempt is on its way; the one before it is listened for as long as this one is.
+    pub(super) fn launched(&mut self, probe: ProbeId, number: u8) -> impl Iterator<Item = ProbeId> {
+        let before = self.probe.replace(probe);
+        self.overtaken.extend(before.map(|before| (number.saturating_sub(1), before)));
+        self.overtaken.iter().map(|(_, probe)| *probe)
+    }
+
+    /// How many attempts count once those on their way have ended in silence.
+    pub(super) fn asked_so_far(&self) -> u8 {
+        let overtaken = u8::try_from(self.overtaken.len()).unwrap_or(u8::MAX);
+        self.tries.saturating_add(u8::from(self.probe.is_some())).saturating_add(overtaken)
+    }
+
+    /// Whether an attempt is on its way.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.probe.is_some() || !self.overtaken.is_empty()
+    }
 }
 
 /// The ports of one host over one transport: which were never asked, which wait, which are settled. How they are
@@ -59,6 +95,8 @@ pub(super) struct Ports {
     pub(super) transport: Transport,
     pub(super) order: Arc<Order>,
     pub(super) in_flight: u32,
+    /// Those of them whose answer is overdue.
+    pub(super) overdue: u32,
     /// Attempts so far, and when the first of them left.
     attempts: u32,
     began: Option<Instant>,
@@ -81,6 +119,7 @@ impl Ports {
             address,
             transport,
             in_flight: 0,
+            overdue: 0,
             attempts: 0,
             began: None,
             fresh: 0,
@@ -112,6 +151,9 @@ impl Ports {
             self.retries.peek().copied().filter(|Reverse((due, _))| *due <= now)
         {
             self.retries.pop();
+            if let Some(pending) = self.pending.get_mut(&port) {
+                pending.rests = false;
+            }
             if !self.is_settled(port) {
                 return Some(port);
             }
@@ -164,14 +206,24 @@ impl Ports {
         }
     }
 
+    /// One attempt less is on its way.
+    pub(super) fn landed(&mut self, attempt: &Attempt) {
+        self.in_flight -= 1;
+        self.overdue -= u32::from(attempt.overdue);
+    }
+
     /// It rests until then.
     pub(super) fn ask_again(&mut self, port: u32, due: Instant) {
+        if let Some(pending) = self.pending.get_mut(&port) {
+            pending.rests = true;
+        }
         self.retries.push(Reverse((due, port)));
     }
 
     /// Nothing rests any more.
     pub(super) fn forget_retries(&mut self) {
         self.retries.clear();
+        self.pending.values_mut().for_each(|pending| pending.rests = false);
     }
 
     pub(super) fn pending(&mut self, attempt: &Attempt) -> &mut Pending {
@@ -181,12 +233,16 @@ impl Ports {
             first: attempt.asked,
             last: attempt.asked,
             waited: Duration::ZERO,
+            until: attempt.asked,
             provisional: None,
             provisional_of: None,
             faults: 0,
             self_connects: 0,
             anew: 0,
             probe: None,
+            overtaken: Vec::new(),
+            beside_answers: false,
+            rests: false,
             sent: Vec::new(),
             own_port: false,
         })
@@ -200,9 +256,10 @@ impl Ports {
     /// Nobody answered an attempt in time: how often that was so by now.
     pub(super) fn unanswered(&mut self, attempt: &Attempt, tries: u8, now: Instant) -> u8 {
         let port = self.pending(attempt);
-        port.probe = None;
-        port.last = attempt.asked;
-        port.waited = now.since(attempt.asked);
+        port.ended(attempt);
+        port.last = port.last.max(attempt.asked);
+        port.waited = port.waited.max(now.since(attempt.asked));
+        port.until = now;
         port.tries = port.tries.saturating_add(tries);
         port.tries
     }
@@ -216,8 +273,8 @@ impl Ports {
         due: Instant,
     ) -> Option<Verdict> {
         let port = self.pending(attempt);
-        port.probe = None;
-        port.last = attempt.asked;
+        port.ended(attempt);
+        port.last = port.last.max(attempt.asked);
         port.tries = port.tries.saturating_add(1);
         let enough = port.tries >= PROVISIONAL_ANSWERS;
         let before = port.provisional.replace(Box::new(verdict.clone()));
@@ -242,7 +299,7 @@ impl Ports {
         (sent, at): (Instant, Instant),
     ) -> Option<Verdict> {
         let port = self.pending(attempt);
-        port.probe = None;
+        port.ended(attempt);
         port.number = port.number.saturating_sub(1);
         port.faults += 1;
         let limit = match (fault.is_shortage(), self.transport) {
@@ -299,7 +356,7 @@ impl Ports {
 
     /// Silences since `since` prove nothing: they are asked anew.
     pub(super) fn roll_back(&mut self, since: Instant, now: Instant) {
-        self.retries.clear();
+        self.forget_retries();
         let mut due = now;
         for (port, pending) in &mut self.pending {
             if self.codes[*port as usize] != 0 {
@@ -308,9 +365,10 @@ impl Ports {
             if pending.last >= since {
                 pending.tries = 0;
             }
-            if pending.probe.is_some() {
+            if pending.is_on_its_way() {
                 continue;
             }
+            pending.rests = true;
             due = due + Duration::from_micros(1);
             self.retries.push(Reverse((due, *port)));
         }

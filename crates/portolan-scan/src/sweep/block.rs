@@ -132,7 +132,7 @@ impl Block {
         if let Some((_, attempt)) = self.again.front().filter(|(due, _)| *due <= now).copied() {
             self.again.pop_front();
             self.in_flight += 1;
-            return Some(Attempt { asked: now, ..attempt });
+            return Some(Attempt { asked: now, overdue: false, ..attempt });
         }
         if self.rests_until > now {
             return None;
@@ -322,6 +322,7 @@ impl Block {
             number,
             canary,
             asked: now,
+            overdue: false,
         }
     }
 

@@ -13,7 +13,7 @@ use portolan_model::sockets::{Completion, Request};
 use portolan_model::{Fact, Instant, LocalFault, TimeLeft};
 
 use crate::core::{Core, answered, first_packet_answered, gap};
-use crate::flight::Attempt;
+use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::plan::Plan;
 use crate::progress::{Course, at_this_pace};
@@ -62,7 +62,7 @@ impl Sweep {
             let block = self.block.as_mut()?;
             if let Some(attempt) = block.next(now) {
                 let patience = patience(core, &attempt);
-                return Some(core.connect(attempt, patience, now).1);
+                return Some(core.connect(attempt, Patience::until(patience), now).1);
             }
             if block.in_flight > 0 || block.rests_until(now).is_some() {
                 return None;

@@ -1,28 +1,32 @@
 //! The TCP ports of one host, asked by connect.
 
 mod canary;
+mod pulse;
 mod settle;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_model::sockets::{Completion, Outcome};
+use portolan_model::sockets::{Completion, Outcome, ProbeId};
 use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, TimeLeft, Transport, Verdict};
 
 use super::order::Order;
-use super::ports::Ports;
+use super::ports::{Pending, Ports};
 use super::reach::Reach;
 use super::{LIKELIEST, Next, SCOUT_PATIENCE};
 use crate::core::{Core, answered, first_packet_answered, gap};
-use crate::flight::Attempt;
+use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::rtt::Rtt;
 use crate::technique::{Judgement, tcp_connect};
 use canary::Canary;
+use pulse::Pulse;
 
 /// Attempts after which no silence is doubted any more.
 const MOST_TRIES: u8 = 12;
+/// Attempts at a port beside which nothing answered.
+const TRIES_ALONE: u8 = 3;
 /// Self-connects at one port before it stays unknown.
 const SELF_CONNECTS: u8 = 20;
 
@@ -46,6 +50,11 @@ pub(super) struct TcpHost {
     rtt: Rtt,
     loss: Loss,
     canary: Canary,
+    pulse: Pulse,
+    /// Everything on its way is overdue and nothing will be asked again, by what is known now.
+    only_proof_left: bool,
+    /// When a port was last asked, canaries aside.
+    last_asked: Instant,
     reach: Reach,
     /// What keeps the canary from being asked.
     blind: Option<(Claim, Fact, Instant)>,
@@ -61,21 +70,29 @@ impl TcpHost {
             rtt: Rtt::default(),
             loss: Loss::default(),
             canary: Canary::default(),
+            pulse: Pulse::default(),
+            only_proof_left: false,
+            last_asked: Instant::ZERO,
             reach: Reach::default(),
             blind: None,
         }
     }
 
     /// How long the answer to `attempt` is waited for.
-    pub(super) fn patience(&self, attempt: &Attempt) -> Duration {
+    pub(super) fn patience(&self, overtake: bool, attempt: &Attempt) -> Patience {
         if attempt.canary {
-            return Canary::patience(&self.rtt);
+            return Patience::until(Canary::patience(&self.rtt));
         }
+        let overdue = self.rtt.overdue().filter(|_| overtake);
+        // An attempt that overtakes another is not the only one that is listened for: it need not be more patient.
+        let overtakes = self.ports.pending.get(&attempt.port).is_some_and(Pending::is_on_its_way);
+        let number = if overtakes { 1 } else { attempt.number };
         // What is asked of a host first waits at the head of the queue for its neighbour: if nobody answers ARP or
         // NDP, these are the sockets that hear of it, and only if they still stand.
         let scout =
             self.rtt.smoothed().is_none() && attempt.number == 1 && (attempt.port as usize) < LIKELIEST;
-        if scout { SCOUT_PATIENCE } else { self.rtt.timeout(attempt.number) }
+        let end = if scout { SCOUT_PATIENCE } else { self.rtt.timeout(number) };
+        Patience { overdue: overdue.unwrap_or(end), end }
     }
 
     /// What to ask next.
@@ -96,6 +113,14 @@ impl TcpHost {
             return self.ask(port, now);
         }
         if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
+            // All that is still listened for is overdue: the proof that the host answers need not wait for it.
+            let silent = self.ports.next_due().is_none() && self.ports.overdue == self.ports.in_flight;
+            if silent
+                && self.is_unproved()
+                && let Some(port) = self.canary.start(now)
+            {
+                return self.ask_canary(port);
+            }
             return Next::Wait(self.ports.next_due());
         }
         self.tail(core, now)
@@ -110,8 +135,15 @@ impl TcpHost {
         let rtt = event.at.since(event.sent);
         if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
             let first = self.rtt.smoothed().is_none();
-            self.rtt.sample(rtt);
-            core.sample(rtt);
+            // The answer to a SYN that the kernel sent again says how long the kernel waited (Karn's rule).
+            if first_packet_answered(1, rtt, self.rtt.smoothed()) {
+                self.rtt.sample(rtt);
+                core.sample(rtt);
+            } else if attempt.canary {
+                // It answers, but not every packet.
+                self.loss.spell();
+            }
+            self.pulse.beat(attempt.asked);
             if first {
                 self.hasten(core, attempt.host);
             }
@@ -144,6 +176,32 @@ impl TcpHost {
         }
     }
 
+    /// No answer came within the usual time. It is listened for all the same; if answers around it show that it met no
+    /// burst of losses, the next attempt need not wait for its end.
+    pub(super) fn overdue(&mut self, core: &Core, probe: ProbeId, attempt: &Attempt, now: Instant) {
+        self.ports.overdue += 1;
+        if attempt.canary {
+            return;
+        }
+        let beside = self.pulse.beats_beside(attempt.asked);
+        let pending = self.ports.pending(attempt);
+        pending.probe.get_or_insert(probe);
+        pending.beside_answers |= beside;
+        let (tries, rests) = (pending.asked_so_far(), pending.rests);
+        let pending = &self.ports.pending[&attempt.port];
+        if tries < self.needed(core, pending)
+            && !rests
+            && !self.loss.seen()
+            && self.pulse.surrounds(attempt.asked)
+        {
+            self.ports.ask_again(attempt.port, now + gap(tries));
+        }
+        // A last attempt may be followed by losses that ask for more: then there will be another proof.
+        let is_last = |pending: &Pending| pending.asked_so_far() >= self.needed(core, pending);
+        self.only_proof_left =
+            self.ports.overdue == self.ports.in_flight && self.ports.pending.values().all(is_last);
+    }
+
     /// Nobody answered in time.
     pub(super) fn silence(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
         if attempt.canary {
@@ -154,11 +212,14 @@ impl TcpHost {
             }
             return;
         }
-        let needed = self.needed(core);
         // A scout that waited its whole time has had the kernel's own SYNs as retries, a second apart.
         let counts = if now.since(attempt.asked) >= SCOUT_PATIENCE { 2 } else { 1 };
         let tries = self.ports.unanswered(attempt, counts, now);
-        if tries < needed {
+        let beside = self.pulse.beats_beside(attempt.asked);
+        let pending = self.ports.pending(attempt);
+        pending.beside_answers |= beside;
+        let comes_again = pending.rests || pending.is_on_its_way();
+        if !comes_again && tries < self.needed(core, &self.ports.pending[&attempt.port]) {
             self.ports.ask_again(attempt.port, now + gap(tries));
         }
         self.canary.unheard(attempt.asked, now);
@@ -195,7 +256,7 @@ impl TcpHost {
             return;
         }
         let port = self.ports.pending(attempt);
-        port.probe = None;
+        port.ended(attempt);
         port.self_connects += 1;
         if port.self_connects > SELF_CONNECTS {
             let claim = tcp_connect::self_connected();
@@ -232,9 +293,19 @@ impl TcpHost {
         self.reach.lost().is_some() && !self.is_heard()
     }
 
-    /// How many spaced attempts silence needs before it may mean anything.
-    fn needed(&self, core: &Core) -> u8 {
+    /// How many attempts silent ports were asked.
+    fn tries(&self, core: &Core) -> u8 {
         if core.guards.retry { self.loss.tries() } else { 1 }
+    }
+
+    /// How many spaced attempts the silence of a port needs before it may mean anything.
+    fn needed(&self, core: &Core, port: &Pending) -> u8 {
+        if !core.guards.retry {
+            return 1;
+        }
+        // Where much answers, and nothing did beside this port, a burst may have swallowed whatever was asked then.
+        let alone = !port.beside_answers && self.loss.answers() as usize * 5 >= self.ports.asked();
+        self.loss.tries().max(if alone { TRIES_ALONE } else { 1 })
     }
 
     /// How many ports may be asked by now.
@@ -242,7 +313,13 @@ impl TcpHost {
         if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
     }
 
+    /// Whether something was asked since the latest probe that the host answered.
+    fn is_unproved(&self) -> bool {
+        self.canary.last_heard().is_some_and(|heard| self.last_asked >= heard)
+    }
+
     fn ask(&mut self, port: u32, now: Instant) -> Next {
+        self.last_asked = now;
         let number = self.ports.ask(port, now);
         self.canary.asked(now);
         Next::Ask { port, number, canary: false }
@@ -255,7 +332,6 @@ impl TcpHost {
 
     /// Nothing is under way and nothing waits: is any silence still unproved?
     fn tail(&mut self, core: &Core, now: Instant) -> Next {
-        let needed = self.needed(core);
         let enough = self.rtt.timeout(1);
         let mut again = Vec::new();
         let mut unvouched = false;
@@ -265,7 +341,7 @@ impl TcpHost {
             }
             // The loss seen since may ask for more attempts, the round trip seen since for longer ones.
             let too_short = pending.waited * 2 < enough && pending.tries < MOST_TRIES && core.guards.retry;
-            if pending.tries < needed || too_short {
+            if pending.tries < self.needed(core, pending) || too_short {
                 again.push(*port);
             }
             unvouched |= self.canary.last_heard().is_some_and(|heard| pending.last >= heard);
@@ -283,9 +359,9 @@ impl TcpHost {
 
     /// The first round trip is known: what was asked before need not be waited for as long as then thought.
     fn hasten(&self, core: &mut Core, host: u32) {
+        let overtake = core.plan.timing().overtake;
         core.flight.hasten(|attempt| {
-            (attempt.host == host && !attempt.canary)
-                .then(|| attempt.asked + self.rtt.timeout(attempt.number))
+            (attempt.host == host && !attempt.canary).then(|| self.patience(overtake, attempt))
         });
     }
 
@@ -294,7 +370,10 @@ impl TcpHost {
         let pending = self.ports.pending.get(&attempt.port);
         let (tried, contradicted) =
             pending.map_or((0, false), |pending| (pending.tries, pending.provisional.is_some()));
-        let tried = if contradicted { 0 } else { tried };
+        // An attempt before this one is still listened for, but was overtaken: its packet was lost.
+        let overtaken =
+            pending.is_some_and(|pending| attempt.number == pending.number && !pending.overtaken.is_empty());
+        let tried = if contradicted { 0 } else { tried + u8::from(overtaken) };
         if contradicted {
             self.loss.spell();
         }
@@ -303,11 +382,24 @@ impl TcpHost {
     }
 
     fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
+        self.let_go(core, port);
         if verdict.state() == PortState::Open {
             self.remember_open(port, &verdict);
         }
         let listed = self.is_listed();
         self.ports.settled(core, port, verdict, listed);
+    }
+
+    /// The other attempts at a port that is settled are not listened for any more.
+    fn let_go(&mut self, core: &mut Core, port: u32) {
+        let Some(pending) = self.ports.pending.get_mut(&port) else { return };
+        let overtaken = std::mem::take(&mut pending.overtaken).into_iter().map(|(_, probe)| probe);
+        for probe in overtaken.chain(pending.probe.take()) {
+            if let Some(attempt) = core.flight.claim(probe) {
+                self.ports.landed(&attempt);
+                core.let_go(probe);
+            }
+        }
     }
 
     fn remember_open(&mut self, port: u32, verdict: &Verdict) {

@@ -20,7 +20,7 @@ impl TcpHost {
         if listed {
             self.ports.tell_untold(core);
         }
-        core.tally.missed += self.loss.expected_missed(self.needed(core)).min(self.ports.silent() as f64);
+        core.tally.missed += self.loss.expected_missed(self.tries(core)).min(self.ports.silent() as f64);
         self.tell_doubts(core);
         let counts = self.ports.tell_groups(core, listed);
         if listed {
@@ -65,7 +65,7 @@ impl TcpHost {
 
     fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending, now: Instant) -> Verdict {
         // Fewer attempts than the loss asks for prove nothing, whoever answered later.
-        let short = core.guards.retry && pending.tries < self.needed(core);
+        let short = core.guards.retry && pending.tries < self.needed(core, pending);
         let vouch = match self.vouch(pending) {
             Vouch::Later if short => Vouch::Before,
             vouch => vouch,
@@ -78,7 +78,7 @@ impl TcpHost {
             Vouch::Later => self.canary.witness().map(|(port, at)| (self.ports.order.port(port), at)),
             Vouch::Before | Vouch::Elsewhere | Vouch::Never => None,
         };
-        let asked = (pending.tries, pending.first, pending.last + pending.waited);
+        let asked = (pending.tries, pending.first, pending.until);
         unanswered(endpoint, claim, asked, witness)
     }
 

@@ -7,6 +7,7 @@ use portolan_model::{
 
 use super::UdpHost;
 use crate::core::{Core, gap, judged};
+use crate::flight::Patience;
 use crate::per_host::ports::Pending;
 use crate::technique::udp::Recognised;
 use crate::technique::{self, Judgement};
@@ -177,7 +178,7 @@ impl UdpHost {
 
     /// The first round trip is known: what was asked before need not be waited for as long as then thought.
     fn hasten(&self, core: &mut Core, host: u32) {
-        core.flight.hasten(|attempt| (attempt.host == host).then(|| attempt.asked + self.patience(attempt)));
+        core.flight.hasten(|attempt| (attempt.host == host).then(|| Patience::until(self.patience(attempt))));
     }
 
     /// How many attempts were made at a port; of one that is settled nobody knows any more, so as many as are usual at
