@@ -7,6 +7,12 @@ pub enum NetError {
     /// The descriptor that all waiting is done with.
     #[error("create epoll: {0}")]
     CreateEpoll(io::Error),
+    /// What one thread wakes the other with.
+    #[error("create an eventfd: {0}")]
+    CreateBell(io::Error),
+    /// The second thread that connects.
+    #[error("start a thread: {0}")]
+    StartThread(io::Error),
     /// Without them, a neighbour that does not answer cannot be told from a firewall that does.
     #[error("list the addresses of this machine's interfaces: {0}")]
     ListInterfaces(io::Error),

@@ -17,7 +17,10 @@ fn the_real_door_conforms() {
     rustix::net::bind(&closed, &std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let bound: std::net::SocketAddr = rustix::net::getsockname(&closed).unwrap().try_into().unwrap();
     let at = |port| Endpoint::tcp(Ipv4Addr::LOCALHOST.into(), port);
-    sockets_conform(|| SocketDoor::open(AddressSet::new()).unwrap(), at(port(&listener)), at(bound.port()));
+    let open = || SocketDoor::open(AddressSet::new()).unwrap();
+    sockets_conform(open, at(port(&listener)), at(bound.port()));
+    // With a second thread, whichever of the two makes the connect.
+    sockets_conform(|| open().with_second_lane().unwrap(), at(port(&listener)), at(bound.port()));
 }
 
 #[test]

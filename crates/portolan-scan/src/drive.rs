@@ -10,10 +10,22 @@ use crate::settled::Settled;
 /// kept waiting.
 const BATCH: usize = 64;
 
+/// What is settled waits no longer than this to be passed on: waking a reader for each find would cost more than
+/// finding it.
+const HOLD: Duration = Duration::from_millis(10);
+
 /// Where what is settled goes.
 pub trait Outlet {
     /// Takes one.
     fn push(&mut self, settled: Settled);
+
+    /// Whether it holds something back until it is flushed.
+    fn holds(&self) -> bool {
+        false
+    }
+
+    /// Passes on what it holds back.
+    fn flush(&mut self) {}
 
     /// Whether its readers lag so far behind that the scan should wait for them.
     fn is_lagging(&self) -> bool {
@@ -42,6 +54,7 @@ impl<F: FnMut(Settled)> Outlet for F {
 pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Outlet) -> Finish {
     let (mut inbox, mut outbox) = (Vec::new(), Vec::with_capacity(BATCH));
     let mut told = door.now();
+    let mut flushed = told;
     loop {
         door.receive(&mut inbox);
         for event in inbox.drain(..) {
@@ -68,14 +81,18 @@ pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Out
             told = now;
             outlet.push(Settled::Progress(Box::new(engine.progress(now))));
         }
+        if now.since(flushed) >= HOLD {
+            outlet.flush();
+            flushed = now;
+        }
         if engine.is_done() {
             return engine.finish(door.now());
         }
         // A full batch may have more behind it: look for answers first, and do not wait.
         if !asked {
-            door.wait_until(
-                [engine.poll_timeout(now), progress_due.filter(|due| *due > now)].into_iter().flatten().min(),
-            );
+            let due = [progress_due, outlet.holds().then(|| flushed + HOLD)].into_iter().flatten();
+            let due = due.filter(|due| *due > now).chain(engine.poll_timeout(now)).min();
+            door.wait_until(due);
         }
     }
 }

@@ -9,6 +9,7 @@ compile_error!(
     "portolan runs on Linux on x86-64 or aarch64 only: it relies on the error queue of Linux sockets."
 );
 
+pub mod bell;
 pub mod clock;
 pub mod datagram;
 pub mod epoll;

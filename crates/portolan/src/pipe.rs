@@ -16,8 +16,10 @@ use portolan_scan::{Outlet, Settled};
 
 use crate::stop::Stop;
 
-/// Twice the most sockets that ever wait, so that half of it is room enough for all of them.
-const QUEUE: usize = 16_384;
+/// Batches in the queue. Half of it is room enough for all that ever waits for an answer.
+const QUEUE: usize = 1024;
+/// Messages of a batch at most.
+const BATCH: usize = 64;
 
 enum Message {
     Begin(Box<Begin>),
@@ -27,7 +29,8 @@ enum Message {
 
 /// The engine's end of the queue.
 pub(crate) struct Pipe {
-    sender: Sender<Message>,
+    sender: Sender<Vec<Message>>,
+    batch: Vec<Message>,
     failed: Arc<AtomicBool>,
     writer: JoinHandle<io::Result<()>>,
     stop: Stop,
@@ -49,31 +52,45 @@ impl Pipe {
             told.store(true, Ordering::Relaxed);
             result
         })?;
-        Ok(Pipe { sender, failed, writer, stop, progress_every })
+        Ok(Pipe { sender, batch: Vec::new(), failed, writer, stop, progress_every })
     }
 
     /// The first thing told.
-    pub(crate) fn begin(&self, begin: Begin) {
+    pub(crate) fn begin(&mut self, begin: Begin) {
         self.send(Message::Begin(Box::new(begin)));
     }
 
     /// The last thing told; waits until everything is written.
-    pub(crate) fn close(self, finish: Finish) -> io::Result<()> {
+    pub(crate) fn close(mut self, finish: Finish) -> io::Result<()> {
         self.send(Message::Finish(Box::new(finish)));
+        self.flush();
         drop(self.sender);
         // A sink that panics is a defect, and its panic goes on here.
         self.writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    fn send(&self, message: Message) {
-        // The writer went away with an error, which `close` returns.
-        let _ = self.sender.send(message);
+    fn send(&mut self, message: Message) {
+        self.batch.push(message);
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
     }
 }
 
 impl Outlet for Pipe {
     fn push(&mut self, settled: Settled) {
         self.send(Message::Settled(settled));
+    }
+
+    fn holds(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            // The writer went away with an error, which `close` returns.
+            let _ = self.sender.send(std::mem::take(&mut self.batch));
+        }
     }
 
     fn is_lagging(&self) -> bool {
@@ -90,8 +107,8 @@ impl Outlet for Pipe {
     }
 }
 
-fn write(receiver: &Receiver<Message>, mut sinks: Box<dyn Sink + Send>) -> io::Result<()> {
-    for message in receiver {
+fn write(receiver: &Receiver<Vec<Message>>, mut sinks: Box<dyn Sink + Send>) -> io::Result<()> {
+    for message in receiver.iter().flatten() {
         match message {
             Message::Begin(begin) => sinks.begin(&begin)?,
             Message::Settled(Settled::Verdict(mut verdict)) => {

@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::Sockets;
-use portolan_model::{Begin, Method, Transport, Untrusted};
+use portolan_model::{Address, AddressRange, Begin, Method, Transport, Untrusted};
 use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sys::clock;
-use portolan_target::partition;
+use portolan_target::{AddressSet, Ports, partition};
 
 use crate::args::{self, Args, Parsed};
 use crate::exit::{self, DONE, FAILED};
@@ -52,6 +53,9 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
     let outputs = Outputs::open(args, &names, env)?;
     let failures = outputs.failures();
     let mut door = SocketDoor::open(gathered.excluded.addresses().clone())?;
+    if pays_a_second_lane(&plan, &gathered.entries) {
+        door = door.with_second_lane()?;
+    }
     let engine = Engine::new(plan.clone(), door.capacity());
     let mut pipe = Pipe::start(Box::new(outputs), stop, None).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
@@ -98,6 +102,22 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         secret: (random(), random()),
     };
     Ok(Plan::new(spec)?)
+}
+
+/// Whether so much is connected to beyond the loopback, and so fast, that a second thread pays.
+fn pays_a_second_lane(plan: &Plan, entries: &[(AddressSet, Ports)]) -> bool {
+    const MANY: u128 = 10_000;
+    let fast = plan.timing().rate.is_none() && plan.max_rate().is_none_or(|rate| u128::from(rate) > MANY);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let loopback: AddressSet = [
+        (Address::from(Ipv4Addr::new(127, 0, 0, 0)), Address::from(Ipv4Addr::new(127, 255, 255, 255))),
+        (Address::new(Ipv6Addr::LOCALHOST.into()), Address::new(Ipv6Addr::LOCALHOST.into())),
+    ]
+    .into_iter()
+    .map(|(first, last)| AddressRange { first, last })
+    .collect();
+    let beyond = entries.iter().any(|(hosts, _)| !hosts.difference(&loopback).is_empty());
+    fast && processors > 1 && beyond && plan.asks(Transport::Tcp) && plan.endpoints() > MANY
 }
 
 fn begin(

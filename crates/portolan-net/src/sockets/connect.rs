@@ -46,6 +46,11 @@ impl Connects {
         !self.completions.is_empty()
     }
 
+    /// Moves what was noticed into `completions`.
+    pub(super) fn take(&mut self, completions: &mut Vec<Completion>) {
+        completions.append(&mut self.completions);
+    }
+
     /// Moves what was noticed into `inbox`.
     pub(super) fn report(&mut self, inbox: &mut Vec<Event>) {
         inbox.extend(self.completions.drain(..).map(Event::Connect));

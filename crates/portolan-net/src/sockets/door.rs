@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Event, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint, Instant, LocalFault, Transport};
-use portolan_sys::epoll::ReadyList;
+use portolan_sys::epoll::{Interest, ReadyList};
 use portolan_sys::{Errno, limits};
 use portolan_target::AddressSet;
 
 use super::connect::Connects;
 use super::datagram::{self, Datagrams};
+use super::lane::{self, Lane};
 use super::machine::Machine;
 use crate::error::NetError;
 
@@ -25,6 +26,9 @@ pub struct SocketDoor {
     refused_by_guard: u64,
     news: ReadyList,
     connects: Connects,
+    lane: Option<Lane>,
+    /// Room for the requests of a batch that the lane does not take.
+    ours: Vec<Request>,
     datagrams: Datagrams,
 }
 
@@ -40,8 +44,19 @@ impl SocketDoor {
             refused_by_guard: 0,
             news: ReadyList::with_capacity(NEWS),
             connects: Connects::new(capacity.sockets),
+            lane: None,
+            ours: Vec::new(),
             datagrams: Datagrams::new(),
         })
+    }
+
+    /// From now on half of the connects are made by a second thread: it pays for many ports beyond the loopback.
+    pub fn with_second_lane(mut self) -> Result<Self, NetError> {
+        let lane = Lane::start(self.machine.another()?, self.capacity.sockets)?;
+        let add = self.machine.epoll.add(lane.bell(), lane::BELL, Interest::ReadableLevel);
+        add.map_err(|errno| NetError::CreateBell(errno.into()))?;
+        self.lane = Some(lane);
+        Ok(self)
     }
 
     /// How many requests went to a forbidden address and were not carried out. Anything but zero is a
@@ -54,7 +69,10 @@ impl SocketDoor {
         match request {
             Request::Connect { probe, to } => match self.guard(probe, to, Transport::Tcp) {
                 Some(fault) => self.connects.refuse(probe, to, fault, &self.machine),
-                None => self.connects.connect(probe, to, &self.machine),
+                None => match self.lane_of(probe) {
+                    Some(lane) => lane.push(Request::Connect { probe, to }),
+                    None => self.connects.connect(probe, to, &self.machine),
+                },
             },
             Request::Datagram { probe, to, payload, own_port } => {
                 match self.guard(probe, to, Transport::Udp) {
@@ -63,9 +81,24 @@ impl SocketDoor {
                 }
             }
             Request::Abandon(probe) => {
-                self.connects.abandon(probe);
+                match self.lane_of(probe) {
+                    Some(lane) => lane.push(Request::Abandon(probe)),
+                    None => self.connects.abandon(probe),
+                }
                 self.datagrams.abandon(probe, &self.machine);
             }
+        }
+    }
+
+    /// The lane that this slot's connects take, if not the door's own.
+    fn lane_of(&mut self, probe: ProbeId) -> Option<&mut Lane> {
+        self.lane.as_mut().filter(|_| probe.slot % 2 == 1)
+    }
+
+    fn is_of_lane(&self, request: &Request) -> bool {
+        match request {
+            Request::Connect { probe, .. } | Request::Abandon(probe) => probe.slot % 2 == 1,
+            Request::Datagram { .. } => false,
         }
     }
 
@@ -89,8 +122,22 @@ impl SocketDoor {
     }
 
     /// Whether something was noticed that was not reported yet.
-    const fn has_news(&self) -> bool {
-        self.connects.has_news() || self.datagrams.has_news()
+    fn has_news(&self) -> bool {
+        self.connects.has_news()
+            || self.datagrams.has_news()
+            || self.lane.as_ref().is_some_and(Lane::has_news)
+    }
+
+    /// Sleeps until there is news, for at most `timeout`.
+    fn sleep(&mut self, timeout: Duration) {
+        let Some(lane) = &self.lane else { return self.collect(timeout) };
+        lane.door_sleeps(true);
+        // What came before that was said rang no bell.
+        let timeout = if lane.has_news() { Duration::ZERO } else { timeout };
+        self.collect(timeout);
+        if let Some(lane) = &self.lane {
+            lane.door_sleeps(false);
+        }
     }
 
     /// Waits for news for at most `timeout` and turns all there is into events.
@@ -101,10 +148,10 @@ impl SocketDoor {
             let told = self.machine.epoll.wait(&mut news, Some(timeout));
             let at = self.now();
             for ready in (0..news.len()).filter_map(|position| news.get(position)) {
-                if ready.token < datagram::TOKENS {
-                    self.connects.look(ready, at, &self.machine);
-                } else {
-                    self.datagrams.look(ready.token, at, &self.machine);
+                match (ready.token, &self.lane) {
+                    (lane::BELL, Some(lane)) => lane.bell().silence(),
+                    (token, _) if token < datagram::TOKENS => self.connects.look(ready, at, &self.machine),
+                    (token, _) => self.datagrams.look(token, at, &self.machine),
                 }
             }
             if told.is_err() || !news.is_full() {
@@ -131,9 +178,24 @@ impl Sockets for SocketDoor {
         }
         self.datagrams.report(inbox);
         self.connects.report(inbox);
+        if let Some(lane) = &mut self.lane {
+            lane.report(inbox);
+        }
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
+        if self.lane.is_some() {
+            // Theirs first, so that both work at the same time.
+            let mut ours = mem::take(&mut self.ours);
+            for request in outbox.drain(..) {
+                if self.is_of_lane(&request) { self.carry_out(request) } else { ours.push(request) }
+            }
+            mem::swap(outbox, &mut ours);
+            self.ours = ours;
+        }
+        if let Some(lane) = &mut self.lane {
+            lane.send();
+        }
         for request in outbox.drain(..) {
             self.carry_out(request);
         }
@@ -144,10 +206,13 @@ impl Sockets for SocketDoor {
         let nap = start + NAP;
         let until = deadline.map_or(nap, |deadline| deadline.min(nap));
         while !self.has_news() {
-            let left = until.since(self.now());
-            if left >= SPIN {
+            let now = self.now();
+            let left = until.since(now);
+            // The lane is about to have something: waking us would keep it from its work for longer than that.
+            let lane_is_near = self.lane.is_some() && now.since(start) < NEAR;
+            if left >= SPIN && !lane_is_near {
                 // Whatever ends this wait, an interruption included, the caller wants to know of it.
-                return self.collect(left);
+                return self.sleep(left);
             }
             if left.is_zero() {
                 return;
@@ -172,6 +237,9 @@ const NAP: Duration = Duration::from_millis(100);
 
 /// Falling asleep and waking up takes about this long: a shorter wait is spent awake.
 const SPIN: Duration = Duration::from_micros(200);
+
+/// So long the door stays awake for its second lane.
+const NEAR: Duration = Duration::from_micros(30);
 
 /// More slots than a window can have.
 const SLOTS: u32 = 1 << 20;

@@ -11,6 +11,7 @@ use portolan_sys::error_queue::{Origin, QueuedError};
 use portolan_sys::interfaces::InterfaceAddress;
 
 /// The addresses of this machine.
+#[derive(Clone)]
 pub(super) struct Home {
     addresses: Vec<InterfaceAddress>,
 }

@@ -25,6 +25,12 @@ impl Machine {
         })
     }
 
+    /// The same for another thread, with an epoll of its own.
+    pub(super) fn another(&self) -> Result<Self, NetError> {
+        let epoll = Epoll::new().map_err(|errno| NetError::CreateEpoll(errno.into()))?;
+        Ok(Machine { origin: self.origin, home: self.home.clone(), epoll })
+    }
+
     /// The time, on the scan's own clock.
     pub(super) fn now(&self) -> Instant {
         Instant::from_nanos(clock::monotonic_nanos().saturating_sub(self.origin))

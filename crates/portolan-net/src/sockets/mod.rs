@@ -4,6 +4,7 @@ mod connect;
 mod datagram;
 mod door;
 mod home;
+mod lane;
 mod machine;
 mod pool;
 mod sending;

@@ -1,0 +1,235 @@
+//! A second thread that connects.
+//!
+//! Nearly all of a connect scan is the kernel's work inside connect(2): the SYN, and near by the answer too, are
+//! handled in the call. So half of the calls are made by another thread, on another processor. What is asked and what
+//! an answer means stays with the one engine; this thread only carries requests out.
+//!
+//! Over the loopback it gains nothing, since there one queue takes all packets in turn.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use portolan_model::sockets::{Completion, Event, ProbeId, Request};
+use portolan_sys::bell::Bell;
+use portolan_sys::epoll::{Interest, ReadyList};
+
+use super::connect::Connects;
+use super::machine::Machine;
+use crate::error::NetError;
+
+/// The door's end of the lane.
+pub(super) struct Lane {
+    shared: Arc<Shared>,
+    batch: Vec<Request>,
+    /// The tag of the attempt of each slot that somebody waits for: one that is given up may have ended already on the
+    /// other side.
+    awaited: Vec<Option<u32>>,
+    /// Room for what is taken over.
+    noticed: Vec<Completion>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What both threads see.
+struct Shared {
+    requests: Mutex<Vec<Request>>,
+    completions: Mutex<Vec<Completion>>,
+    /// Who sleeps, or is about to, wants to be woken by its bell.
+    lane: Sleeper,
+    door: Sleeper,
+    ended: AtomicBool,
+}
+
+struct Sleeper {
+    asleep: AtomicBool,
+    bell: Bell,
+}
+
+impl Sleeper {
+    fn new() -> Result<Self, NetError> {
+        let bell = Bell::new().map_err(|errno| NetError::CreateBell(errno.into()))?;
+        Ok(Sleeper { asleep: AtomicBool::new(false), bell })
+    }
+
+    /// Wakes it, if it sleeps. What it is woken for was put under its lock before, and it looks there after it has
+    /// said that it falls asleep: one of the two always sees the other.
+    fn wake(&self) {
+        if self.asleep.load(Ordering::SeqCst) {
+            self.bell.ring();
+        }
+    }
+}
+
+impl Lane {
+    /// Starts the thread. `machine` is its own; its sockets are bounded by `limit`.
+    pub(super) fn start(machine: Machine, limit: usize) -> Result<Self, NetError> {
+        let shared = Arc::new(Shared {
+            requests: Mutex::default(),
+            completions: Mutex::default(),
+            lane: Sleeper::new()?,
+            door: Sleeper::new()?,
+            ended: AtomicBool::new(false),
+        });
+        let add = machine.epoll.add(&shared.lane.bell, BELL, Interest::ReadableLevel);
+        add.map_err(|errno| NetError::CreateBell(errno.into()))?;
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("lane".into())
+            .spawn(move || Worker { machine, connects: Connects::new(limit), shared: theirs }.run())
+            .map_err(NetError::StartThread)?;
+        Ok(Lane { shared, batch: Vec::new(), awaited: Vec::new(), noticed: Vec::new(), thread: Some(thread) })
+    }
+
+    /// The bell that rings when there is news while the door sleeps.
+    pub(super) fn bell(&self) -> &Bell {
+        &self.shared.door.bell
+    }
+
+    /// Puts a request into the next batch.
+    pub(super) fn push(&mut self, request: Request) {
+        match request {
+            Request::Connect { probe, .. } => {
+                let slot = probe.slot as usize;
+                if slot >= self.awaited.len() {
+                    self.awaited.resize(slot + 1, None);
+                }
+                self.awaited[slot] = Some(probe.tag);
+            }
+            Request::Abandon(probe) => drop(self.take_awaited(probe)),
+            Request::Datagram { .. } => {}
+        }
+        self.batch.push(request);
+    }
+
+    /// Whether this attempt is still waited for; it is not any more.
+    fn take_awaited(&mut self, probe: ProbeId) -> bool {
+        let awaited = self.awaited.get_mut(probe.slot as usize);
+        awaited.and_then(|tag| tag.take_if(|tag| *tag == probe.tag)).is_some()
+    }
+
+    /// Hands the batch over.
+    pub(super) fn send(&mut self) {
+        if !self.batch.is_empty() {
+            locked(&self.shared.requests).append(&mut self.batch);
+            self.shared.lane.wake();
+        }
+    }
+
+    /// Moves what was noticed into `inbox`.
+    pub(super) fn report(&mut self, inbox: &mut Vec<Event>) {
+        mem::swap(&mut self.noticed, &mut *locked(&self.shared.completions));
+        let mut noticed = mem::take(&mut self.noticed);
+        inbox.extend(noticed.drain(..).filter(|end| self.take_awaited(end.probe)).map(Event::Connect));
+        self.noticed = noticed;
+    }
+
+    /// Whether something was noticed that was not reported yet.
+    pub(super) fn has_news(&self) -> bool {
+        !locked(&self.shared.completions).is_empty()
+    }
+
+    /// The door falls asleep, or wakes up.
+    pub(super) fn door_sleeps(&self, asleep: bool) {
+        self.shared.door.asleep.store(asleep, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        self.shared.lane.bell.ring();
+        if let Some(thread) = self.thread.take() {
+            // If it panicked, its panic was told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's end.
+struct Worker {
+    machine: Machine,
+    connects: Connects,
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    fn run(&mut self) {
+        let (mut requests, mut news) = (Vec::new(), ReadyList::with_capacity(NEWS));
+        let mut busy_at = self.machine.now();
+        while !self.shared.ended.load(Ordering::SeqCst) {
+            mem::swap(&mut requests, &mut *locked(&self.shared.requests));
+            let asked = !requests.is_empty();
+            requests.drain(..).for_each(|request| self.carry_out(&request));
+            self.collect(&mut news, Duration::ZERO);
+            if asked || self.report() {
+                busy_at = self.machine.now();
+            } else if self.machine.now().since(busy_at) < AWAKE {
+                std::hint::spin_loop();
+            } else {
+                self.sleep(&mut news);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: &Request) {
+        match *request {
+            Request::Connect { probe, to } => self.connects.connect(probe, to, &self.machine),
+            Request::Abandon(probe) => self.connects.abandon(probe),
+            // Datagrams are the door's own.
+            Request::Datagram { .. } => {}
+        }
+        self.report();
+    }
+
+    /// Hands over what was noticed, if anything was.
+    fn report(&mut self) -> bool {
+        let noticed = self.connects.has_news();
+        if noticed {
+            self.connects.take(&mut locked(&self.shared.completions));
+            self.shared.door.wake();
+        }
+        noticed
+    }
+
+    fn sleep(&mut self, news: &mut ReadyList) {
+        self.shared.lane.asleep.store(true, Ordering::SeqCst);
+        if locked(&self.shared.requests).is_empty() {
+            self.collect(news, NAP);
+        }
+        self.shared.lane.asleep.store(false, Ordering::SeqCst);
+    }
+
+    fn collect(&mut self, news: &mut ReadyList, timeout: Duration) {
+        if timeout.is_zero() && !self.connects.is_waiting() {
+            return;
+        }
+        // As in the door: a failure shows as silence, never as an answer.
+        let _ = self.machine.epoll.wait(news, Some(timeout));
+        let at = self.machine.now();
+        for ready in (0..news.len()).filter_map(|position| news.get(position)) {
+            if ready.token == BELL {
+                self.shared.lane.bell.silence();
+            } else {
+                self.connects.look(ready, at, &self.machine);
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing under these locks can be left half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The token of a bell in an epoll, above those of all sockets.
+pub(super) const BELL: u64 = u64::MAX;
+
+const NEWS: usize = 256;
+
+/// Falling asleep and being woken takes longer than a batch: it stays awake for a while after its last work.
+const AWAKE: Duration = Duration::from_micros(200);
+
+/// The longest sleep, in case a ring was missed.
+const NAP: Duration = Duration::from_millis(100);
