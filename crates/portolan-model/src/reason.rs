@@ -76,6 +76,10 @@ reasons! {
     NoNeighbour = "no-neighbour", Link, [Unknown];
     /// The scan was stopped before this port was settled.
     Interrupted = "interrupted", Application, [Unknown];
+    /// The time given to this host was over before this port was settled.
+    HostTimeout = "host-timeout", Application, [Unknown];
+    /// Silent, and asked less often than the losses that were seen ask for: no more retries were allowed.
+    RetriesCapped = "retries-capped", Transport, [Unknown];
     /// We hold this address and the socket met itself, again and again.
     SelfConnect = "self-connect", Transport, [Unknown];
     /// Our own machine's firewall refused to send (EPERM).

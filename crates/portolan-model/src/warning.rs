@@ -46,6 +46,13 @@ pub enum Warning {
         /// How many ports stay unknown.
         count: u64,
     },
+    /// The time given to a host was over.
+    HostTimeout {
+        /// The host.
+        target: Address,
+        /// How many ports stay unknown.
+        count: u64,
+    },
     /// Every port asked of a host is open.
     EveryPortOpen {
         /// The host.
@@ -77,6 +84,7 @@ impl Warning {
             Warning::PortsIgnored { .. } => "warn.ports-ignored",
             Warning::Local { .. } => "warn.local",
             Warning::HostWentDown { .. } => "warn.host-went-down",
+            Warning::HostTimeout { .. } => "warn.host-timeout",
             Warning::EveryPortOpen { .. } => "warn.every-port-open",
             Warning::Loss { .. } => "warn.loss",
             Warning::FewSockets { .. } => "warn.few-sockets",

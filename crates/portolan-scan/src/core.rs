@@ -8,7 +8,7 @@ use portolan_model::{Verdict, Warning};
 use crate::engine::Guards;
 use crate::flight::{Attempt, Flight, Patience, Ripe};
 use crate::loss::Loss;
-use crate::pacer::Pacer;
+use crate::pacer::{Floor, Pacer};
 use crate::plan::Plan;
 use crate::rtt::Rtt;
 use crate::settled::Settled;
@@ -25,6 +25,7 @@ pub(crate) struct Core {
     /// How many attempts may be on their way at a time, overdue ones included.
     most_open: usize,
     pub(crate) pacer: Pacer,
+    pub(crate) floor: Floor,
     /// Round trips over all hosts.
     pub(crate) rtt: Rtt,
     pub(crate) tally: Tally,
@@ -47,6 +48,7 @@ impl Core {
             most_open: sockets.min(datagrams),
             udp: Udp::new(plan.spec.probes, plan.spec.secret, guards),
             pacer: Pacer::new(plan.max_rate()),
+            floor: Floor::new(plan.min_rate()),
             rtt: Rtt::default(),
             tally: Tally::default(),
             stopping: false,
@@ -91,6 +93,7 @@ impl Core {
             self.tally.retries += 1;
         }
         self.pacer.sent(now);
+        self.floor.sent(now);
         self.flight.launch(attempt, patience)
     }
 
@@ -124,6 +127,7 @@ impl Core {
 
     /// Answers get lost: from now on at most `rate` probes a second.
     pub(crate) fn slow_down(&mut self, rate: u64) {
+        let rate = self.floor.rate().map_or(rate, |least| rate.max(least));
         let rate = self.plan.max_rate().map_or(rate, |most| rate.min(most));
         self.pacer = Pacer::new(Some(rate));
     }
@@ -155,9 +159,22 @@ impl Core {
         Some(ripe)
     }
 
+    /// How long a silent port rests before its next attempt. Losses come in bursts; retries back to back would be
+    /// lost together.
+    pub(crate) fn gap(&self, tries: u8) -> Duration {
+        self.plan.timing().rests
+            * Duration::from_millis(match tries {
+                0 | 1 => 50,
+                2 => 200,
+                3 => 500,
+                _ => 1000,
+            })
+    }
+
     /// Whether one more probe may be on its way.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
-        self.flight.len() < self.most_open && self.window.has_room(self.flight.on_time(), now)
+        self.flight.len() < self.most_open
+            && (self.window.has_room(self.flight.on_time(), now) || self.floor.is_due(now))
     }
 
     /// The machine ran short: fewer from now on, and if it will not have more later (`for_good`), never again so many.
@@ -251,6 +268,11 @@ pub(crate) fn interrupted(endpoint: Endpoint, now: Instant) -> Verdict {
     judged(endpoint, technique::interrupted(), 0, Evidence::new(now, Fact::Stopped))
 }
 
+/// The verdict on a port that was not settled when its host's time was over.
+pub(crate) fn timed_out(endpoint: Endpoint, now: Instant) -> Verdict {
+    judged(endpoint, technique::timed_out(), 0, Evidence::new(now, Fact::Stopped))
+}
+
 /// The verdict on a port that our own machine could not ask.
 pub(crate) fn local_verdict(endpoint: Endpoint, claim: Claim, fact: Fact, at: Instant) -> Verdict {
     judged(endpoint, claim, 0, Evidence::new(at, fact))
@@ -261,15 +283,4 @@ pub(crate) fn local_verdict(endpoint: Endpoint, claim: Claim, fact: Fact, at: In
 pub(crate) fn first_packet_answered(number: u8, rtt: Duration, usual: Option<Duration>) -> bool {
     let slow_path = usual.is_some_and(|usual| usual > Duration::from_millis(600));
     number == 1 && (slow_path || rtt < Duration::from_millis(950))
-}
-
-/// How long a silent port rests before its next attempt. Losses come in bursts; retries back to back would be
-/// lost together.
-pub(crate) fn gap(tries: u8) -> Duration {
-    Duration::from_millis(match tries {
-        0 | 1 => 50,
-        2 => 200,
-        3 => 500,
-        _ => 1000,
-    })
 }

@@ -251,7 +251,8 @@ impl Engine {
             Strategy::PerHost(strategy) => strategy.wake_at(),
             Strategy::Sweep(strategy) => strategy.wake_at(now),
         };
-        let asking = [strategy, self.core.window.grows_at(), self.core.pacer.wait(now)];
+        let asking =
+            [strategy, self.core.window.grows_at(), self.core.floor.due(), self.core.pacer.wait(now)];
         // What is past is not what holds back: a poll has just shown that nothing can be asked now.
         let asking = asking.into_iter().flatten().filter(|at| *at > now);
         let asking = asking.filter(|_| !self.core.stopping && !self.backlogged);

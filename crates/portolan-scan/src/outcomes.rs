@@ -212,7 +212,8 @@ mod tests {
             LocalFault::Other(22),
         ];
         claims.extend(faults.map(technique::local));
-        claims.extend([technique::interrupted(), tcp_connect::self_connected()]);
+        claims.extend([technique::interrupted(), technique::timed_out(), technique::retries_capped()]);
+        claims.push(tcp_connect::self_connected());
         claims
     }
 

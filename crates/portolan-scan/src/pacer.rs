@@ -49,6 +49,47 @@ impl Pacer {
     }
 }
 
+/// The other way round: says when the rate would fall below what was asked for.
+///
+/// As long as there is something to ask, and whoever asks heeds it, at least `rate × w − burst` probes leave in any
+/// window `w`.
+#[derive(Clone, Debug)]
+pub(crate) struct Floor {
+    /// Nanoseconds in which one probe must leave; zero without a floor.
+    cost: u64,
+    due: Instant,
+}
+
+/// A delay is made up for no further back than this.
+const ARREARS: Duration = Duration::from_millis(10);
+
+impl Floor {
+    /// A floor of `rate` probes a second; `None` asks for nothing.
+    pub(crate) fn new(rate: Option<u64>) -> Self {
+        Floor { cost: rate.map_or(0, |rate| 1_000_000_000 / rate.max(1)), due: Instant::ZERO }
+    }
+
+    /// Whether a probe must leave now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.cost > 0 && self.due <= now
+    }
+
+    /// When the next probe must leave.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        (self.cost > 0).then_some(self.due)
+    }
+
+    /// The floor in probes a second.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        1_000_000_000_u64.checked_div(self.cost)
+    }
+
+    /// One probe leaves.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.due = self.due.max(now - ARREARS) + Duration::from_nanos(self.cost);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +114,24 @@ mod tests {
                     prop_assert!((j - i + 1) as f64 <= allowed + 1.0, "{} in {seconds} s", j - i + 1);
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_slower_than_the_floor(rate in 100u64..50_000, steps in prop::collection::vec(0u64..3_000_000, 1..100)) {
+            let mut floor = Floor::new(Some(rate));
+            let (mut now, mut sent) = (Instant::ZERO, 0u64);
+            for step in steps {
+                now = now + Duration::from_nanos(step);
+                while floor.is_due(now) {
+                    floor.sent(now);
+                    sent += 1;
+                }
+            }
+            let wanted = rate as f64 * now.since(Instant::ZERO).as_secs_f64();
+            prop_assert!(sent as f64 >= wanted * 0.999 - 1.0, "{sent} of {wanted}");
+            prop_assert!(sent as f64 <= wanted * 1.001 + 2.0, "{sent} of {wanted}: no faster than asked for");
         }
     }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use portolan_model::{Address, Transport, UdpProbe};
 use portolan_target::{AddressSet, Exclusions, Ports};
@@ -11,6 +12,8 @@ const SWEEP_PORTS: usize = 16;
 const SWEEP_HOSTS: u64 = 16;
 /// More addresses than this cannot be ordered, and would take centuries.
 const MAX_HOSTS: u128 = 1 << 48;
+/// No template retries more often, however much gets lost.
+const MOST_RETRIES: u8 = 11;
 /// Up to so many ports a host are told one by one, as people who asked for few ports expect.
 const FEW_PORTS: usize = 25;
 /// And no more endpoints in all than this.
@@ -62,6 +65,12 @@ pub struct Timing {
     pub ceiling: usize,
     /// Probes a second, if the template limits them.
     pub rate: Option<u64>,
+    /// Retries of a silent port at most.
+    pub retries: u8,
+    /// How much longer than usual a silent port rests before a retry.
+    pub rests: u32,
+    /// How long a host may take.
+    pub host_timeout: Option<Duration>,
     /// Whether a silent port may be asked again while its earlier attempt is still listened for.
     pub overtake: bool,
 }
@@ -77,13 +86,32 @@ impl Timing {
             5 => (512, 4096, None),
             _ => return None,
         };
-        Some(Timing { template, window, ceiling, rate, overtake: template > 2 })
+        let (retries, rests) = match template {
+            0 => (MOST_RETRIES, 4),
+            1 | 2 => (MOST_RETRIES, 2),
+            3 => (MOST_RETRIES, 1),
+            4 => (6, 1),
+            _ => (2, 1),
+        };
+        // A quarter of an hour, as people know it from nmap.
+        let host_timeout = if template == 5 { Some(Duration::from_secs(900)) } else { None };
+        let overtake = template > 2;
+        Some(Timing { template, window, ceiling, rate, retries, rests, host_timeout, overtake })
     }
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Timing { template: 3, window: 256, ceiling: 4096, rate: None, overtake: true }
+        Timing {
+            template: 3,
+            window: 256,
+            ceiling: 4096,
+            rate: None,
+            retries: MOST_RETRIES,
+            rests: 1,
+            host_timeout: None,
+            overtake: true,
+        }
     }
 }
 
@@ -102,6 +130,12 @@ pub struct PlanSpec {
     pub timing: Timing,
     /// A ceiling of the user's own, in probes a second.
     pub max_rate: Option<u64>,
+    /// A floor of the rate: a window that is full holds nothing back below it.
+    pub min_rate: Option<u64>,
+    /// Retries of a silent port at most, instead of the template's number.
+    pub max_retries: Option<u8>,
+    /// How long a host may take, instead of the template's time.
+    pub host_timeout: Option<Duration>,
     /// Which part of the scan.
     pub shard: Option<Shard>,
     /// The seed of every order.
@@ -265,7 +299,13 @@ impl Plan {
 
     /// Which strategy works this plan.
     pub fn strategy(&self) -> StrategyKind {
-        if self.most_ports() <= SWEEP_PORTS && self.hosts > SWEEP_HOSTS && !self.asks(Transport::Udp) {
+        // A sweep has no clock for a single host.
+        let timed = self.spec.host_timeout.is_some();
+        if self.most_ports() <= SWEEP_PORTS
+            && self.hosts > SWEEP_HOSTS
+            && !self.asks(Transport::Udp)
+            && !timed
+        {
             StrategyKind::Sweep
         } else {
             StrategyKind::PerHost
@@ -280,6 +320,21 @@ impl Plan {
     /// The ceiling of the rate, the lower of the template's and the user's.
     pub fn max_rate(&self) -> Option<u64> {
         [self.spec.timing.rate, self.spec.max_rate].into_iter().flatten().min()
+    }
+
+    /// The floor of the rate, in probes a second.
+    pub fn min_rate(&self) -> Option<u64> {
+        self.spec.min_rate
+    }
+
+    /// How often a port is asked at most.
+    pub fn most_tries(&self) -> u8 {
+        self.spec.max_retries.unwrap_or(self.spec.timing.retries).saturating_add(1)
+    }
+
+    /// How long a host may take.
+    pub fn host_timeout(&self) -> Option<Duration> {
+        self.spec.host_timeout.or(self.spec.timing.host_timeout)
     }
 
     /// How hard it presses.

@@ -94,6 +94,9 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         fold: if args.all { Fold::Never } else { Fold::Auto },
         timing,
         max_rate: args.max_rate,
+        min_rate: args.min_rate,
+        max_retries: args.max_retries,
+        host_timeout: args.host_timeout,
         shard: args.shard.map(|(index, count)| Shard { index, count }),
         // Shards are parts of one order, so they must agree on it without a word.
         seed: args.seed.unwrap_or_else(|| if args.shard.is_some() { 0 } else { random() }),

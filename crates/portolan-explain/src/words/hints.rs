@@ -43,6 +43,7 @@ pub const fn hint(lang: Lang, warning: &Warning) -> Option<&'static str> {
         | Warning::Excluded { .. }
         | Warning::PortsIgnored { .. }
         | Warning::HostWentDown { .. }
+        | Warning::HostTimeout { .. }
         | Warning::EveryPortOpen { .. }
         | Warning::Loss { .. } => None,
     }

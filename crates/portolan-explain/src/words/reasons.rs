@@ -50,6 +50,10 @@ terms! {
             fr "Personne sur notre propre lien ne répond pour cette adresse (ARP, NDP).";
         Interrupted: en "The scan was stopped before this port was settled.",
             fr "Le scan a été arrêté avant que l'état de ce port ne soit établi.";
+        HostTimeout: en "The time given to this host (--host-timeout) was over before this port was settled.",
+            fr "Le temps accordé à cet hôte (--host-timeout) s'est écoulé avant que l'état de ce port ne soit établi.";
+        RetriesCapped: en "No answer came, but packets get lost here, and more retries were not allowed (--max-retries, -T).",
+            fr "Aucune réponse, mais des paquets se perdent ici, et d'autres relances n'étaient pas permises (--max-retries, -T).";
         SelfConnect: en "The address is our own, and each attempt connected to itself.",
             fr "L'adresse est la nôtre, et chaque tentative s'est connectée à elle-même.";
         LocalFirewall: en "This machine refused to send (EPERM): its own firewall, or a full connection table.",

@@ -171,6 +171,7 @@ fn warnings() -> Vec<Warning> {
         Warning::OneOfMany { name: Untrusted::from("name"), taken: target, count: 2 },
         Warning::PortsIgnored { proto: "udp", count: 3 },
         Warning::HostWentDown { target, count: 1 },
+        Warning::HostTimeout { target, count: 2 },
         Warning::EveryPortOpen { target, count: 1000 },
         Warning::Loss { target, share: 0.042 },
         Warning::FewSockets { window: 60 },

@@ -42,6 +42,12 @@ msg! {
         fr: one "{host} répondait, puis plus rien\u{a0}: {n} port reste inconnu"
             other "{host} répondait, puis plus rien\u{a0}: {n} ports restent inconnus",
     }
+    fn host_timeout(plural n, host: &str) {
+        en: one "{host}: its time is over, {n} port stays unknown"
+            other "{host}: its time is over, {n} ports stay unknown",
+        fr: one "{host}\u{a0}: son temps est écoulé, {n} port reste inconnu"
+            other "{host}\u{a0}: son temps est écoulé, {n} ports restent inconnus",
+    }
     fn every_port_open(plural n, host: &str) {
         en: one "{host}: the {n} port asked is open; a proxy or a filter may answer in its place"
             other "{host}: all {n} ports asked are open; a proxy or a filter may answer in its place",
@@ -71,6 +77,7 @@ pub fn warning(lang: Lang, warning: &Warning) -> String {
         Warning::PortsIgnored { proto, count } => ports_ignored(lang, *count as u128, &proto.to_uppercase()),
         Warning::Local { fault: cause, count } => local(lang, *count, &fault(lang, *cause)),
         Warning::HostWentDown { target, count } => host_went_down(lang, *count, &target.to_string()),
+        Warning::HostTimeout { target, count } => host_timeout(lang, *count, &target.to_string()),
         Warning::EveryPortOpen { target, count } => every_port_open(lang, *count, &target.to_string()),
         Warning::Loss { target, share } => loses(lang, &target.to_string(), &percent(lang, *share)),
         Warning::FewSockets { window } => few_sockets(lang, *window as u128),

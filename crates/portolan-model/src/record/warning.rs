@@ -71,7 +71,9 @@ fn details(warning: &Warning) -> WarningDetails {
         Warning::Local { fault, count } => {
             WarningDetails::Local { kind: fault_token(*fault), errno: fault_errno(*fault), count: *count }
         }
-        Warning::HostWentDown { target, count } | Warning::EveryPortOpen { target, count } => {
+        Warning::HostWentDown { target, count }
+        | Warning::HostTimeout { target, count }
+        | Warning::EveryPortOpen { target, count } => {
             WarningDetails::Host { target: target.to_string(), count: *count }
         }
         Warning::Loss { target, share: lost } => {

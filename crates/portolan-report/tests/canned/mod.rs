@@ -311,6 +311,7 @@ pub(crate) fn everything() -> Vec<Event> {
         Warning::OneOfMany { name: Untrusted::from("x"), taken: a, count: 3 },
         Warning::PortsIgnored { proto: "udp", count: 17 },
         Warning::HostWentDown { target: a, count: 3 },
+        Warning::HostTimeout { target: a, count: 1 },
         Warning::EveryPortOpen { target: a, count: 1000 },
         Warning::Loss { target: a, share: f32::NAN },
         Warning::FewSockets { window: 12 },

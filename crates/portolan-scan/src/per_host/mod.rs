@@ -116,7 +116,8 @@ impl PerHost {
                 }
                 Next::Wait(until) => {
                     place.in_turn = false;
-                    if let Some(until) = until {
+                    let over = place.host.ports().time_is_over_at(core.plan.host_timeout());
+                    if let Some(until) = [until, over].into_iter().flatten().min() {
                         self.wakes.set(id, until);
                     }
                 }

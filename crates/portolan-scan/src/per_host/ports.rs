@@ -191,6 +191,16 @@ impl Ports {
         at_this_pace(f64::from(self.attempts), attempts, now.since(self.began?))
     }
 
+    /// Whether the time given to the host is over.
+    pub(super) fn is_out_of_time(&self, given: Option<Duration>, now: Instant) -> bool {
+        given.zip(self.began).is_some_and(|(given, began)| now.since(began) >= given)
+    }
+
+    /// When it will be over.
+    pub(super) fn time_is_over_at(&self, given: Option<Duration>) -> Option<Instant> {
+        given.zip(self.began).map(|(given, began)| began + given)
+    }
+
     /// The port is asked: the number of this attempt.
     pub(super) fn ask(&mut self, port: u32, now: Instant) -> u8 {
         self.in_flight += 1;
@@ -404,7 +414,8 @@ impl Ports {
     pub(super) fn close(&mut self, core: &mut Core, port: u32, verdict: Option<Verdict>, listed: bool) {
         match verdict {
             Some(verdict) => {
-                core.tally.unasked += u128::from(verdict.reason() == Reason::Interrupted);
+                let cut_off = matches!(verdict.reason(), Reason::Interrupted | Reason::HostTimeout);
+                core.tally.unasked += u128::from(cut_off);
                 self.settled(core, port, verdict, listed);
             }
             None => {
@@ -472,7 +483,9 @@ impl Ports {
 
     /// What somebody else told of a host that said nothing itself.
     pub(super) fn told_reason(&self) -> Option<Reason> {
-        self.first_reason().filter(|reason| !matches!(reason, Reason::NoResponse | Reason::Interrupted))
+        self.first_reason().filter(|reason| {
+            !matches!(reason, Reason::NoResponse | Reason::Interrupted | Reason::HostTimeout)
+        })
     }
 }
 

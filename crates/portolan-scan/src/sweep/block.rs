@@ -195,8 +195,9 @@ impl Block {
         heavy.then(|| half.max(100))
     }
 
-    /// Nothing of this stage is left and nothing is in flight: the next one.
-    pub(super) fn advance(&mut self, rounds: u8, retry: bool, now: Instant) -> Stage {
+    /// Nothing of this stage is left and nothing is in flight: the next one. `rounds` are asked for by the loss, `most`
+    /// are allowed; before another everything rests.
+    pub(super) fn advance(&mut self, (rounds, most): (u8, u8), rest: Duration, now: Instant) -> Stage {
         self.stage = match self.stage {
             Stage::Round(round) => {
                 self.last_round_end = now;
@@ -204,12 +205,13 @@ impl Block {
                 self.order = Permutation::new(self.order.len(), mix(self.key ^ mix(u64::from(round) + 1)));
                 self.cursor = 0;
                 // Everything silent is asked twice; more often only where the host is known to be there.
-                self.everybody = round == 0 || (self.found_late(round) && round + 1 < MAX_ROUNDS);
+                self.everybody =
+                    round + 1 < most && (round == 0 || (self.found_late(round) && round + 1 < MAX_ROUNDS));
                 let more = self.everybody || (round + 1 < rounds && self.has_silent_hosts_heard());
                 (self.answers_now, self.probes_now, self.round_began) = (0, 0, now);
-                if retry && more && self.codes.iter().any(|code| *code == 0 || *code & PROVISIONAL != 0) {
+                if more && self.codes.iter().any(|code| *code == 0 || *code & PROVISIONAL != 0) {
                     self.rounds = round + 2;
-                    self.rests_until = now + super::rest(round + 1);
+                    self.rests_until = now + rest;
                     Stage::Round(round + 1)
                 } else {
                     self.witnesses = self.hosts_to_vouch();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use portolan_model::sockets::{Completion, Request};
 use portolan_model::{Fact, Instant, LocalFault, TimeLeft};
 
-use crate::core::{Core, answered, first_packet_answered, gap};
+use crate::core::{Core, answered, first_packet_answered};
 use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::plan::Plan;
@@ -67,11 +67,13 @@ impl Sweep {
             if block.in_flight > 0 || block.rests_until(now).is_some() {
                 return None;
             }
-            let rounds = if core.guards.retry { self.loss.tries() } else { 1 };
+            let most = if core.guards.retry { core.plan.most_tries() } else { 1 };
+            let rounds = self.loss.tries().min(most);
             if let Some(rate) = block.slower() {
                 core.slow_down(rate);
             }
-            match block.advance(rounds, core.guards.retry, now) {
+            let rest = core.gap(block.rounds);
+            match block.advance((rounds, most), rest, now) {
                 Stage::Round(_) | Stage::Witness => {}
                 Stage::Over => self.close_block(core, now),
             }
@@ -204,9 +206,4 @@ fn patience(core: &Core, attempt: &Attempt) -> Duration {
 /// How long the last round of a block is waited for.
 fn patience_of_later_rounds(core: &Core) -> Duration {
     core.rtt.timeout(2).max(LATER_PATIENCE)
-}
-
-/// The rest before a round, by how many rounds came before.
-fn rest(rounds: u8) -> Duration {
-    gap(rounds)
 }

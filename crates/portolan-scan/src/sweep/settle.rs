@@ -8,7 +8,7 @@ use super::block::{Block, PROVISIONAL, SweptHost};
 use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
 use crate::loss::Loss;
 use crate::outcomes::{Alike, Outcomes};
-use crate::technique::{Vouch, tcp_connect};
+use crate::technique::{self, Vouch, tcp_connect};
 
 impl Block {
     /// The block is over: silences are judged, hosts alike are told together.
@@ -120,7 +120,12 @@ impl Block {
         } else {
             // A host never heard got no more than two rounds.
             let tries = if host.heard { self.rounds } else { self.rounds.min(2) };
-            let claim = tcp_connect::silence(vouch, tries, loss.share());
+            let short = core.guards.retry && host.heard && loss.seen() && tries < loss.tries();
+            let claim = if short && tries >= core.plan.most_tries() && vouch == Vouch::Later {
+                technique::retries_capped()
+            } else {
+                tcp_connect::silence(vouch, tries, loss.share())
+            };
             let witness = host
                 .vouched
                 .zip(host.witness)

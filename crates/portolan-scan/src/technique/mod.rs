@@ -35,6 +35,16 @@ pub fn interrupted() -> Claim {
     claim((PortState::Unknown, Reason::Interrupted), 0.0, (&[Because::Stopped], &[Raise::Repeat]))
 }
 
+/// The claim for a port that was not settled when its host's time was over.
+pub fn timed_out() -> Claim {
+    claim((PortState::Unknown, Reason::HostTimeout), 0.0, (&[Because::Stopped], &[Raise::Longer]))
+}
+
+/// The claim for a silent port that was asked less often than the losses ask for.
+pub fn retries_capped() -> Claim {
+    claim((PortState::Unknown, Reason::RetriesCapped), 0.0, (&[Because::LossSeen], &[Raise::Repeat]))
+}
+
 /// The claim for a port that our own machine could not ask.
 pub fn local(fault: LocalFault) -> Claim {
     let reason = match fault {

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use portolan_explain::Lang;
@@ -36,6 +37,9 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         exclude_ports: typed.texts("exclude-ports")?,
         timing: timing(&typed)?,
         max_rate: typed.number("max-rate", 1..=1_000_000_000)?,
+        min_rate: min_rate(&typed)?,
+        max_retries: typed.number("max-retries", 0..=11)?.and_then(|retries| u8::try_from(retries).ok()),
+        host_timeout: typed.time("host-timeout")?,
         shard: shard(&typed)?,
         seed: typed.number("seed", 0..=u64::MAX)?,
         open: typed.is_set("open"),
@@ -151,6 +155,16 @@ fn timing(typed: &Typed<'_>) -> Result<u8, Problem> {
         .ok_or_else(|| Problem::Choice { flag: flag("timing"), value })
 }
 
+/// A floor above the ceiling could not be kept.
+fn min_rate(typed: &Typed<'_>) -> Result<Option<u64>, Problem> {
+    let least = typed.number("min-rate", 1..=1_000_000_000)?;
+    let most = typed.number("max-rate", 1..=1_000_000_000)?;
+    match (least, most) {
+        (Some(least), Some(most)) if least > most => Err(Problem::Rates { least, most }),
+        _ => Ok(least),
+    }
+}
+
 fn shard(typed: &Typed<'_>) -> Result<Option<(u32, u32)>, Problem> {
     let Some(value) = typed.last_text("shard")? else { return Ok(None) };
     let part = value.split_once('/').and_then(|(index, count)| Some((whole(index)?, whole(count)?)));
@@ -238,6 +252,15 @@ impl<'a> Typed<'a> {
         }
     }
 
+    /// A span of time that is not zero.
+    fn time(&self, id: &'static str) -> Result<Option<Duration>, Problem> {
+        let Some(value) = self.last_text(id)? else { return Ok(None) };
+        match time(&value).filter(|time| !time.is_zero()) {
+            Some(time) => Ok(Some(time)),
+            None => Err(Problem::Time { flag: flag(id), value }),
+        }
+    }
+
     /// The place of the value among the flag's choices.
     fn choice(&self, id: &'static str) -> Result<Option<usize>, Problem> {
         let Some(value) = self.last_text(id)? else { return Ok(None) };
@@ -270,6 +293,24 @@ fn text(id: &'static str, value: &OsStr) -> Result<String, Problem> {
 /// Digits only: `parse` alone would take `+4`.
 fn whole(value: &str) -> Option<u64> {
     value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+/// nmap's way to write a span of time: seconds, or a number with ms, s, m or h.
+fn time(value: &str) -> Option<Duration> {
+    let digits = value.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let millis: u64 = match &value[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let whole = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number: f64 = digits.parse().ok().filter(|_| whole)?;
+    #[expect(clippy::cast_precision_loss, reason = "at most an hour's milliseconds")]
+    let millis = millis as f64;
+    // More than centuries would only overflow the clock.
+    Duration::try_from_secs_f64(number * millis / 1000.0).ok().filter(|time| time.as_secs() < 1 << 32)
 }
 
 /// The row of an id. Ids are the table's own words (a test looks each up); the first row is only there

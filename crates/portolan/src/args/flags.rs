@@ -327,6 +327,43 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::new(
         Group::How,
         "",
+        "min-rate",
+        Takes::Once(NUMBER),
+        both("at least N probes a second, while there is something to ask", "au moins N sondes par seconde, tant qu’il y a à demander"),
+    )
+    .more(
+        "A full window holds nothing back below this rate. Verdicts follow the same rules as ever: what gets lost by it \
+         is asked again, or stays unknown.",
+        "Une fenêtre pleine ne retient rien sous ce débit. Les verdicts suivent les mêmes règles\u{a0}: ce qui se perd \
+         est redemandé, ou reste inconnu.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "max-retries",
+        Takes::Once(NUMBER),
+        both("ask a silent port at most N times more (0 to 11)", "redemander un port silencieux au plus N fois (0 à 11)"),
+    )
+    .more(
+        "Instead of the template's number. By itself portolan asks as often as the measured loss demands; a silent port \
+         that was asked less often is unknown (retries-capped).",
+        "À la place du nombre de l’allure. De lui-même, portolan demande aussi souvent que les pertes mesurées l’exigent\u{a0}; \
+         un port silencieux demandé moins souvent est inconnu (retries-capped).",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "host-timeout",
+        Takes::Once(both("TIME", "DURÉE")),
+        both("spend at most TIME on a host: 30s, 15m, 2h", "consacrer au plus DURÉE à un hôte\u{a0}: 30s, 15m, 2h"),
+    )
+    .more(
+        "What was found until then is kept; the host's other ports are unknown (host-timeout).",
+        "Ce qui a été trouvé est gardé\u{a0}; les autres ports de l’hôte sont inconnus (host-timeout).",
+    ),
+    Flag::new(
+        Group::How,
+        "",
         "shard",
         Takes::Once(both("I/N", "I/N")),
         both("do only part I of N", "ne faire que la part I sur N"),

@@ -20,6 +20,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap_complete::Shell;
 use portolan_explain::Lang;
@@ -68,6 +69,12 @@ pub struct Args {
     pub timing: u8,
     /// `--max-rate`, at least 1.
     pub max_rate: Option<u64>,
+    /// `--min-rate`, at least 1 and no more than `max_rate`.
+    pub min_rate: Option<u64>,
+    /// `--max-retries`: retries of a silent port at most.
+    pub max_retries: Option<u8>,
+    /// `--host-timeout`, more than nothing.
+    pub host_timeout: Option<Duration>,
     /// `--shard I/N`: index (from 1) and count.
     pub shard: Option<(u32, u32)>,
     /// `--seed`.

@@ -94,13 +94,13 @@ const REFUSED: &[Refused] = &[
         None,
     ),
     // Pace.
-    later(&["--min-rate", "--rate"], both("a wished rate", "un débit souhaité"), Some(MAX_RATE)),
+    later(&["--rate"], both("a wished rate", "un débit souhaité"), Some(MAX_RATE)),
     later(
         &["--min-parallelism", "--max-parallelism", "--min-hostgroup", "--max-hostgroup"],
         both("number of probes at a time", "nombre de sondes à la fois"),
         Some(BY_ITSELF),
     ),
-    later(&["--max-retries", "--retries"], both("number of retries", "nombre de relances"), Some(BY_LOSS)),
+    later(&["--retries"], both("number of retries", "nombre de relances"), Some(MAX_RETRIES)),
     later(
         &["--initial-rtt-timeout", "--min-rtt-timeout", "--max-rtt-timeout"],
         both("waiting time", "délai d’attente"),
@@ -111,7 +111,6 @@ const REFUSED: &[Refused] = &[
         both("gap between probes", "écart entre sondes"),
         Some(MAX_RATE),
     ),
-    later(&["--host-timeout"], both("time limit of a host", "temps limite d’un hôte"), None),
     later(&["-r"], both("ports in order", "ports dans l’ordre"), None),
     later(
         &["--randomize-hosts"],
@@ -170,10 +169,7 @@ const NO_DISCOVERY: Both = both(
 );
 const MAX_RATE: Both = both("--max-rate N sets a ceiling", "--max-rate N fixe un plafond");
 const BY_ITSELF: Both = both("this version decides by itself", "cette version en décide seule");
-const BY_LOSS: Both = both(
-    "this version decides by the loss it measures",
-    "cette version en décide d’après les pertes mesurées",
-);
+const MAX_RETRIES: Both = both("--max-retries N sets a ceiling", "--max-retries N fixe un plafond");
 const SHUFFLED: Both = both("the order is always random", "l’ordre est toujours aléatoire");
 const NDJSON: Both = both("-oJ FILE writes NDJSON", "-oJ FICHIER écrit du NDJSON");
 const BY_ROUTE: Both = both("the routing table decides", "la table de routage en décide");

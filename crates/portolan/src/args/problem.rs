@@ -37,6 +37,10 @@ pub(super) enum Problem {
     NotText { flag: Option<&'static Flag>, value: OsString },
     /// Not a number of this range.
     Number { flag: &'static Flag, value: String, range: RangeInclusive<u64> },
+    /// Not a span of time.
+    Time { flag: &'static Flag, value: String },
+    /// The floor of the rate is above its ceiling.
+    Rates { least: u64, most: u64 },
     /// None of the flag's choices.
     Choice { flag: &'static Flag, value: String },
     /// Not `I/N`.
@@ -126,6 +130,19 @@ impl Problem {
                     ),
                 )
             }
+            Problem::Time { flag, value } => {
+                let (name, value) = (flag.typed(), shown(value));
+                say(
+                    format!("{name}: '{value}' is not a span of time such as 500ms, 90, 90s, 15m or 2h"),
+                    format!(
+                        "{name}\u{a0}: «\u{a0}{value}\u{a0}» n’est pas une durée comme 500ms, 90, 90s, 15m ou 2h"
+                    ),
+                )
+            }
+            Problem::Rates { least, most } => say(
+                format!("--min-rate {least} is above --max-rate {most}"),
+                format!("--min-rate {least} dépasse --max-rate {most}"),
+            ),
             Problem::Choice { flag, value } => {
                 let (name, value, choices) = (flag.typed(), shown(value), choices(flag));
                 say(

@@ -56,6 +56,9 @@ fn plain() -> Args {
         exclude_ports: vec![],
         timing: 3,
         max_rate: None,
+        min_rate: None,
+        max_retries: None,
+        host_timeout: None,
         shard: None,
         seed: None,
         open: false,
@@ -174,7 +177,7 @@ fn lines_that_mean_the_same() {
 fn everything_at_once() {
     let all = args(
         "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all -6 --exclude-ports 25 --exclude-ports 80 \
-         -T5 --max-rate 1000 --shard 1/3 --seed 42 --open --reason --all -oJ j1 -oJ j2 -oN n --color never --no-hints",
+         -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all -oJ j1 -oJ j2 -oN n --color never --no-hints",
     );
     let wanted = Args {
         targets: vec!["a".into(), "b".into()],
@@ -188,6 +191,9 @@ fn everything_at_once() {
         exclude_ports: vec!["25".into(), "80".into()],
         timing: 5,
         max_rate: Some(1000),
+        min_rate: Some(50),
+        max_retries: Some(3),
+        host_timeout: Some(Duration::from_secs(90)),
         shard: Some((1, 3)),
         seed: Some(42),
         open: true,
@@ -238,6 +244,10 @@ const REFUSED: &[&str] = &[
     "h --top-ports -F",
     "h --max-rate 0",
     "h --max-rate 1k",
+    "h --min-rate 2000 --max-rate 1000",
+    "h --max-retries 12",
+    "h --host-timeout 0",
+    "h --host-timeout 5parsecs",
     "h --seed 99999999999999999999",
     "h --shard 0/4",
     "h --shard 5/4",
@@ -294,8 +304,6 @@ const REFUSED: &[&str] = &[
     "h -eeth0",
     "h --script=default",
     "h --script default",
-    "h --max-retries 2",
-    "h --min-rate 100",
     "h -D RND:5",
     "h -S 10.0.0.1",
     "h -f",

@@ -15,7 +15,7 @@ use super::order::Order;
 use super::ports::{Pending, Ports};
 use super::reach::Reach;
 use super::{LIKELIEST, Next, SCOUT_PATIENCE};
-use crate::core::{Core, answered, first_packet_answered, gap};
+use crate::core::{Core, answered, first_packet_answered};
 use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::rtt::Rtt;
@@ -56,6 +56,8 @@ pub(super) struct TcpHost {
     /// When a port was last asked, canaries aside.
     last_asked: Instant,
     reach: Reach,
+    /// Its time was over before everything was asked.
+    timed_out: bool,
     /// What keeps the canary from being asked.
     blind: Option<(Claim, Fact, Instant)>,
 }
@@ -74,6 +76,7 @@ impl TcpHost {
             only_proof_left: false,
             last_asked: Instant::ZERO,
             reach: Reach::default(),
+            timed_out: false,
             blind: None,
         }
     }
@@ -97,7 +100,8 @@ impl TcpHost {
 
     /// What to ask next.
     pub(super) fn next(&mut self, core: &Core, now: Instant) -> Next {
-        if self.is_unreached() || self.canary.is_given_up() || self.canary.is_blind() {
+        self.timed_out |= self.ports.is_out_of_time(core.plan.host_timeout(), now);
+        if self.is_unreached() || self.canary.is_given_up() || self.canary.is_blind() || self.timed_out {
             return Next::Finished;
         }
         if let Some(wait) = self.canary.holds_back(now) {
@@ -169,8 +173,11 @@ impl TcpHost {
         let tries = self.ports.tries(attempt.port);
         let verdict = answered(attempt, claim, tries, event.sent, event.at, fact);
         // What is unreachable for a moment is asked again when the moment may be over.
-        let believed =
-            if settled { Some(verdict) } else { self.ports.provisional(attempt, verdict, event.at + gap(4)) };
+        let believed = if settled {
+            Some(verdict)
+        } else {
+            self.ports.provisional(attempt, verdict, event.at + core.gap(4))
+        };
         if let Some(verdict) = believed {
             self.settled(core, attempt.port, verdict);
         }
@@ -189,15 +196,15 @@ impl TcpHost {
         pending.beside_answers |= beside;
         let (tries, rests) = (pending.asked_so_far(), pending.rests);
         let pending = &self.ports.pending[&attempt.port];
-        if tries < self.needed(core, pending)
+        if tries < self.asks(core, pending)
             && !rests
             && !self.loss.seen()
             && self.pulse.surrounds(attempt.asked)
         {
-            self.ports.ask_again(attempt.port, now + gap(tries));
+            self.ports.ask_again(attempt.port, now + core.gap(tries));
         }
         // A last attempt may be followed by losses that ask for more: then there will be another proof.
-        let is_last = |pending: &Pending| pending.asked_so_far() >= self.needed(core, pending);
+        let is_last = |pending: &Pending| pending.asked_so_far() >= self.asks(core, pending);
         self.only_proof_left =
             self.ports.overdue == self.ports.in_flight && self.ports.pending.values().all(is_last);
     }
@@ -219,8 +226,8 @@ impl TcpHost {
         let pending = self.ports.pending(attempt);
         pending.beside_answers |= beside;
         let comes_again = pending.rests || pending.is_on_its_way();
-        if !comes_again && tries < self.needed(core, &self.ports.pending[&attempt.port]) {
-            self.ports.ask_again(attempt.port, now + gap(tries));
+        if !comes_again && tries < self.asks(core, &self.ports.pending[&attempt.port]) {
+            self.ports.ask_again(attempt.port, now + core.gap(tries));
         }
         self.canary.unheard(attempt.asked, now);
     }
@@ -308,6 +315,11 @@ impl TcpHost {
         self.loss.tries().max(if alone { TRIES_ALONE } else { 1 })
     }
 
+    /// How many attempts it gets.
+    fn asks(&self, core: &Core, port: &Pending) -> u8 {
+        self.needed(core, port).min(core.plan.most_tries())
+    }
+
     /// How many ports may be asked by now.
     fn limit(&self) -> usize {
         if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
@@ -340,14 +352,15 @@ impl TcpHost {
                 continue;
             }
             // The loss seen since may ask for more attempts, the round trip seen since for longer ones.
-            let too_short = pending.waited * 2 < enough && pending.tries < MOST_TRIES && core.guards.retry;
-            if pending.tries < self.needed(core, pending) || too_short {
+            let most = MOST_TRIES.min(core.plan.most_tries());
+            let too_short = pending.waited * 2 < enough && pending.tries < most && core.guards.retry;
+            if pending.tries < self.asks(core, pending) || too_short {
                 again.push(*port);
             }
             unvouched |= self.canary.last_heard().is_some_and(|heard| pending.last >= heard);
         }
         if !again.is_empty() {
-            let due = now + gap(2);
+            let due = now + core.gap(2);
             again.into_iter().for_each(|port| self.ports.ask_again(port, due));
             return Next::Wait(Some(due));
         }

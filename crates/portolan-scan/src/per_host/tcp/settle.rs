@@ -1,9 +1,9 @@
 use portolan_model::{Claim, Counts, Endpoint, Evidence, Fact, HostReport, Instant, Verdict, Warning};
 
 use super::{Open, TcpHost};
-use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
+use crate::core::{Core, interrupted, judged, local_verdict, timed_out, unanswered};
 use crate::per_host::ports::{Pending, is_every_port_open};
-use crate::technique::{Vouch, tcp_connect};
+use crate::technique::{self, Vouch, tcp_connect};
 
 /// Loss above this is told.
 const LOSS_TOLD: f64 = 0.02;
@@ -66,20 +66,31 @@ impl TcpHost {
     fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending, now: Instant) -> Verdict {
         // Fewer attempts than the loss asks for prove nothing, whoever answered later.
         let short = core.guards.retry && pending.tries < self.needed(core, pending);
+        // What is not expected to be lost need not be asked again to be heard.
+        let capped = self.loss.seen() && pending.tries >= core.plan.most_tries();
         let vouch = match self.vouch(pending) {
-            Vouch::Later if short => Vouch::Before,
+            Vouch::Later if short && pending.tries < core.plan.most_tries() => Vouch::Before,
             vouch => vouch,
         };
-        if core.stopping && (short || vouch != Vouch::Later) {
-            return interrupted(endpoint, now);
+        if (core.stopping || self.timed_out) && (short || vouch != Vouch::Later) {
+            return self.cut_off(core, endpoint, now);
         }
-        let claim = tcp_connect::silence(vouch, pending.tries, self.loss.share());
+        let claim = if short && capped && vouch == Vouch::Later {
+            technique::retries_capped()
+        } else {
+            tcp_connect::silence(vouch, pending.tries, self.loss.share())
+        };
         let witness = match vouch {
             Vouch::Later => self.canary.witness().map(|(port, at)| (self.ports.order.port(port), at)),
             Vouch::Before | Vouch::Elsewhere | Vouch::Never => None,
         };
         let asked = (pending.tries, pending.first, pending.until);
         unanswered(endpoint, claim, asked, witness)
+    }
+
+    /// The end of the scan, or of the host's time, left a port open.
+    fn cut_off(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
+        if self.timed_out && !core.stopping { timed_out(endpoint, now) } else { interrupted(endpoint, now) }
     }
 
     fn vouch(&self, pending: &Pending) -> Vouch {
@@ -93,8 +104,8 @@ impl TcpHost {
 
     /// A port that the end left open: the scan was stopped, or the host was lost.
     fn unasked(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
-        if core.stopping || !self.canary.is_lost() {
-            return interrupted(endpoint, now);
+        if core.stopping || self.timed_out || !self.canary.is_lost() {
+            return self.cut_off(core, endpoint, now);
         }
         let claim = tcp_connect::silence(Vouch::Before, 0, 0.0);
         unanswered(endpoint, claim, (0, now, now), None)
@@ -132,7 +143,9 @@ impl TcpHost {
             #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
             core.warn(Warning::Loss { target, share: self.loss.share() as f32 });
         }
-        if self.canary.is_lost() && !core.stopping {
+        if self.timed_out {
+            core.warn(Warning::HostTimeout { target, count: counts.unknown });
+        } else if self.canary.is_lost() && !core.stopping {
             core.warn(Warning::HostWentDown { target, count: counts.unknown });
         }
     }

@@ -6,7 +6,7 @@ use portolan_model::{
 };
 
 use super::UdpHost;
-use crate::core::{Core, gap, judged};
+use crate::core::{Core, judged};
 use crate::flight::Patience;
 use crate::per_host::ports::Pending;
 use crate::technique::udp::Recognised;
@@ -135,7 +135,7 @@ impl UdpHost {
         let Some(attempt) = attempt else { return };
         self.ports.pending(&attempt).provisional_of = number;
         let at = verdict.evidence().iter().last().map_or(attempt.asked, |seen| seen.at);
-        if let Some(verdict) = self.ports.provisional(&attempt, verdict, at + gap(4)) {
+        if let Some(verdict) = self.ports.provisional(&attempt, verdict, at + core.gap(4)) {
             self.settled(core, port, verdict);
         }
     }

@@ -15,7 +15,7 @@ use super::order::Order;
 use super::ports::Ports;
 use super::reach::Reach;
 use super::{LIKELIEST, Next, SCOUT_PATIENCE};
-use crate::core::{Core, gap};
+use crate::core::Core;
 use crate::flight::Attempt;
 use crate::loss::Loss;
 use crate::rtt::Rtt;
@@ -57,6 +57,8 @@ pub(super) struct UdpHost {
     deaf: Option<Instant>,
     /// When the first datagram was asked for.
     opened: Option<Instant>,
+    /// Its time was over before everything was asked.
+    timed_out: bool,
     /// Until when answers are listened for, whatever else is done.
     listens_until: Instant,
 }
@@ -84,6 +86,7 @@ impl UdpHost {
             doubtful: BTreeSet::new(),
             deaf: None,
             opened: None,
+            timed_out: false,
             listens_until: Instant::ZERO,
         }
     }
@@ -97,7 +100,8 @@ impl UdpHost {
 
     /// What to ask next.
     pub(super) fn next(&mut self, core: &Core, now: Instant) -> Next {
-        if self.is_unreached() {
+        self.timed_out |= self.ports.is_out_of_time(core.plan.host_timeout(), now);
+        if self.is_unreached() || self.timed_out {
             return Next::Finished;
         }
         if let Some(port) = self.ports.take_due(now) {
@@ -156,7 +160,7 @@ impl UdpHost {
     pub(super) fn silence(&mut self, core: &Core, attempt: &Attempt, now: Instant) {
         let tries = self.ports.unanswered(attempt, 1, now);
         if tries < self.needed(core, attempt.endpoint.port) {
-            self.ports.ask_again(attempt.port, now + gap(tries));
+            self.ports.ask_again(attempt.port, now + core.gap(tries));
         }
     }
 
@@ -213,7 +217,7 @@ impl UdpHost {
         let turns = if self.loss.seen() { 2 } else { 1 };
         let questions = core.udp.questions(port).saturating_mul(turns);
         let most = if self.loss.share() < USUAL_LOSS { MOST_TRIES } else { MOST_TRIES_BEYOND_LOSS };
-        self.loss.tries().min(most).max(questions)
+        self.loss.tries().min(most).max(questions).min(core.plan.most_tries())
     }
 
     /// How many ports may be asked by now.
@@ -242,7 +246,8 @@ impl UdpHost {
                 continue;
             }
             let needed = self.needed(core, self.ports.order.port(*port));
-            let too_short = pending.waited * 2 < enough && pending.tries < MOST_TRIES && core.guards.retry;
+            let most = MOST_TRIES.min(core.plan.most_tries());
+            let too_short = pending.waited * 2 < enough && pending.tries < most && core.guards.retry;
             if pending.tries < needed || too_short {
                 again.push(*port);
             }
@@ -252,7 +257,7 @@ impl UdpHost {
                 Some(self.listens_until).filter(|until| *until > now && !self.ports.pending.is_empty());
             return until.map_or(Next::Finished, |until| Next::Wait(Some(until)));
         }
-        let due = now + gap(2);
+        let due = now + core.gap(2);
         again.into_iter().for_each(|port| self.ports.ask_again(port, due));
         Next::Wait(Some(due))
     }
