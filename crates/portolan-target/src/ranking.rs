@@ -31,22 +31,29 @@ pub fn rank_udp(port: u16) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::ops::RangeInclusive;
+
     use super::*;
+    use crate::services_table::IANA;
 
     const TCP_LIST: &str = include_str!("../data/ports-tcp.csv");
     const UDP_LIST: &str = include_str!("../data/ports-udp.csv");
 
-    /// Port and tier of every row of a published list.
-    fn published(list: &str) -> Vec<(u16, u8)> {
+    /// Port, tier, category, service and source of every row of a published list.
+    fn rows(list: &str) -> impl Iterator<Item = [&str; 5]> {
         let mut lines = list.lines();
         assert_eq!(lines.next(), Some("port,tier,category,service,source"));
-        lines
-            .map(|line| {
-                let fields: Vec<&str> = line.split(',').collect();
-                assert!(fields.len() == 5 && fields.iter().all(|field| !field.is_empty()), "{line}");
-                (fields[0].parse().unwrap(), fields[1].parse().unwrap())
-            })
-            .collect()
+        lines.map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            assert!(fields.iter().all(|field| !field.is_empty()), "{line}");
+            fields.try_into().unwrap()
+        })
+    }
+
+    /// Port and tier of every row of a published list.
+    fn published(list: &str) -> Vec<(u16, u8)> {
+        rows(list).map(|[port, tier, ..]| (port.parse().unwrap(), tier.parse().unwrap())).collect()
     }
 
     fn ports(list: &str) -> Vec<u16> {
@@ -72,6 +79,58 @@ mod tests {
             assert_eq!(rows.iter().filter(|(_, tier)| *tier <= 2).count(), 100);
         }
         assert!(published(UDP_LIST).iter().all(|(_, tier)| *tier <= 4), "UDP is judged, none is filled in");
+    }
+
+    #[test]
+    fn ties_are_in_order_of_number() {
+        for list in [TCP_LIST, UDP_LIST] {
+            // Rows of one tier and category stand together, so that a tie is never torn apart.
+            let mut seen = HashSet::new();
+            let mut last: Option<(&str, &str, u16)> = None;
+            for [port, tier, category, _, _] in rows(list) {
+                let port = port.parse().unwrap();
+                match last {
+                    Some((same, also, before)) if (same, also) == (tier, category) => {
+                        assert!(before < port, "{port} stands after {before}");
+                    }
+                    _ => assert!(seen.insert((tier, category)), "{category} of tier {tier} at {port}"),
+                }
+                last = Some((tier, category, port));
+            }
+        }
+    }
+
+    #[test]
+    fn sources_are_of_the_kinds_that_the_readme_names() {
+        const SOURCES: [&str; 6] = [
+            "IANA",
+            "vendor documentation",
+            "operating system default",
+            "Debian default",
+            "security advisory",
+            "common practice",
+        ];
+        for list in [TCP_LIST, UDP_LIST] {
+            for [port, tier, _, _, source] in rows(list) {
+                let judged = tier.parse::<u8>().unwrap() <= 4;
+                let known = if judged { SOURCES.contains(&source) } else { source.starts_with("rule: ") };
+                assert!(known, "{port}: {source}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_of_the_registry_is_in_it() {
+        // Registered as a range, which our table leaves out: ircu.
+        const RANGE: RangeInclusive<u16> = 6665..=6669;
+        for (list, bit) in [(TCP_LIST, 1), (UDP_LIST, 2)] {
+            for [port, tier, _, _, _] in rows(list).filter(|row| row[4] == "IANA") {
+                let port: u16 = port.parse().unwrap();
+                let entry = IANA.iter().any(|row| row.0 == port && row.1 & bit != 0);
+                let in_range = bit == 1 && RANGE.contains(&port) && tier == "4";
+                assert!(entry || in_range, "{port} is not registered for that transport");
+            }
+        }
     }
 
     #[test]
