@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Event, Request, Sockets};
 use portolan_model::{Address, AddressRange, Instant, PortSet};
-use portolan_scan::{Engine, Plan, PlanSpec, Settled, Shard, drive};
+use portolan_scan::{Engine, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sim::{SimSockets, WorldSpec};
 use portolan_target::{AddressSet, Exclusions, Ports};
 use proptest::prelude::*;
@@ -145,6 +145,21 @@ proptest! {
     fn never_more_sockets_than_the_machine_bears(sockets in 1usize..80, what in asked()) {
         let most = watch(spec(what), sockets).most_waiting;
         prop_assert!(most <= sockets, "{most} of {sockets}");
+    }
+
+    #[test]
+    fn a_full_window_holds_nothing_back_below_the_floor(rate in 20u64..2000, what in prop_oneof![Just(Asked::FewTcp), Just(Asked::ManyTcp)]) {
+        let timing = Timing { window: 1, ceiling: 1, ..Timing::default() };
+        let silent = |min_rate| {
+            let ports = spec(what).products.remove(0).1;
+            let hosts = hosts(128, 135);
+            watch(PlanSpec { products: vec![(hosts.clone(), ports)], named: hosts, timing, min_rate, ..PlanSpec::default() }, 500).asked
+        };
+        // Everything is asked once before anything is due again.
+        let first = |asked: &[(Instant, Address)]| asked[15].0.since(asked[0].0).as_secs_f64();
+        prop_assert!(first(&silent(None)) > 5.0);
+        let took = first(&silent(Some(rate)));
+        prop_assert!(took <= 15.0 / rate as f64 + 0.001, "{took} s for 15 probes at {rate}/s");
     }
 
     #[test]
