@@ -25,6 +25,8 @@ use pulse::Pulse;
 
 /// Attempts after which no silence is doubted any more.
 const MOST_TRIES: u8 = 12;
+/// From so many ports on, two packets more are nothing.
+const MANY: usize = 256;
 /// Attempts at a port beside which nothing answered.
 const TRIES_ALONE: u8 = 3;
 /// Self-connects at one port before it stays unknown.
@@ -53,6 +55,9 @@ pub(super) struct TcpHost {
     pulse: Pulse,
     /// Everything on its way is overdue and nothing will be asked again, by what is known now.
     only_proof_left: bool,
+    /// When everything had been asked once, and whether the canary was asked after that.
+    all_asked: Option<Instant>,
+    last_beat_asked: bool,
     /// When a port was last asked, canaries aside.
     last_asked: Instant,
     reach: Reach,
@@ -74,6 +79,8 @@ impl TcpHost {
             canary: Canary::default(),
             pulse: Pulse::default(),
             only_proof_left: false,
+            all_asked: None,
+            last_beat_asked: false,
             last_asked: Instant::ZERO,
             reach: Reach::default(),
             timed_out: false,
@@ -115,6 +122,9 @@ impl TcpHost {
         }
         if let Some(port) = self.ports.take_fresh(self.limit()) {
             return self.ask(port, now);
+        }
+        if let Some(next) = self.last_beat(core, now) {
+            return next;
         }
         if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
             // All that is still listened for is overdue: the proof that the host answers need not wait for it.
@@ -323,6 +333,22 @@ impl TcpHost {
     /// How many ports may be asked by now.
     fn limit(&self) -> usize {
         if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
+    }
+
+    /// Everything was asked once, and what was asked last has no answers after it that would show that no burst
+    /// swallowed it: the canary gives one, as soon as it is certain to be later.
+    fn last_beat(&mut self, core: &Core, now: Instant) -> Option<Next> {
+        let wanted = core.plan.timing().overtake && self.is_heard() && !self.loss.seen();
+        if self.last_beat_asked || !wanted || self.ports.asked() < MANY || self.ports.in_flight == 0 {
+            return None;
+        }
+        let due = *self.all_asked.get_or_insert(now) + Pulse::SPAN;
+        if now < due {
+            let next = self.ports.next_due().map_or(due, |next| next.min(due));
+            return Some(Next::Wait(Some(next)));
+        }
+        self.last_beat_asked = true;
+        self.canary.start(now).map(|port| self.ask_canary(port))
     }
 
     /// Whether something was asked since the latest probe that the host answered.
