@@ -2,8 +2,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::namespace::Namespace;
 use crate::require::{Lab, require};
+use portolan_lab::namespace::Namespace;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -1,8 +1,8 @@
 use std::process::Command;
 
-use crate::namespace::{Namespace, run};
 use crate::require::Lab;
-use crate::server::Server;
+use portolan_lab::namespace::{Namespace, run};
+use portolan_lab::server::Server;
 
 /// A UDP server that Debian has, where it is found and what it must be called.
 pub(crate) struct Daemon {

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use crate::namespace::Namespace;
-use crate::ndjson::open_or_refused;
 use crate::require::require;
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::Namespace;
+use portolan_lab::ndjson::open_or_refused;
 
 /// A machine that is short of everything: what is ours must not be blamed on the target.
 #[test]
@@ -14,8 +14,8 @@ fn few_descriptors_few_ports_and_a_full_queue() {
     let open: Vec<u16> =
         [21, 22, 80, 443, 8080, 65535].into_iter().chain((40_000..40_200).step_by(25)).collect();
     let full = 7000;
-    let _listeners = Server::listeners(&namespace, &["127.0.0.1", "::1"], &open);
-    let _parked = Server::full_queues(&namespace, &["127.0.0.1", "::1"], &[full]);
+    let _listeners = server::listeners(&namespace, &["127.0.0.1", "::1"], &open);
+    let _parked = server::full_queues(&namespace, &["127.0.0.1", "::1"], &[full]);
     namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40199");
     for target in ["127.0.0.1", "::1"] {
         let scan = lab.scan(&namespace, &[target, "-p-", "--json"]).descriptors(64);

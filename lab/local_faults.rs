@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use crate::namespace::{Namespace, cable};
-use crate::ndjson::open_or_refused;
 use crate::require::require;
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::{Namespace, cable};
+use portolan_lab::ndjson::open_or_refused;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -44,7 +44,7 @@ fn a_firewall_of_our_own_is_no_answer() {
     ];
     scanner.firewall("output", &rules.map(str::to_owned));
     let open = [22, 2001, 2002, 2003];
-    let _listeners = Server::listeners(&target, &["198.18.0.2"], &open);
+    let _listeners = server::listeners(&target, &["198.18.0.2"], &open);
     let scan = lab.scan(&scanner, &["198.18.0.2", "-p", "22,80,2001-2003", "--json"]);
     let outcome = scan.run(LIMIT);
     let report = outcome.report();

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use crate::namespace::{Namespace, cable};
-use crate::ndjson::open_or_refused;
 use crate::require::require;
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::{Namespace, cable};
+use portolan_lab::ndjson::open_or_refused;
 
 /// Half of them among the ephemeral ports (32768–60999), where a scanner of its own machine meets itself.
 const TWELVE: [u16; 12] = [1, 22, 80, 443, 3306, 8080, 33333, 40000, 45678, 52001, 60999, 65535];
@@ -12,7 +12,7 @@ const TWELVE: [u16; 12] = [1, 22, 80, 443, 3306, 8080, 33333, 40000, 45678, 5200
 fn twelve_listeners_again_and_again() {
     let Some(lab) = require("twelve", &[]) else { return };
     let namespace = Namespace::new("twelve");
-    let _listeners = Server::listeners(&namespace, &["127.0.0.1", "::1"], &TWELVE);
+    let _listeners = server::listeners(&namespace, &["127.0.0.1", "::1"], &TWELVE);
     let runs: u32 = std::env::var("PORTOLAN_LAB_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(50);
     let start = Instant::now();
     for run in 1..=runs {
@@ -34,8 +34,8 @@ fn all_ports_of_loopback_and_of_a_neighbour_with_a_thousand_listeners() {
         (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
         (&target, "to-scanner", &["198.18.0.2/30", "2001:db8::2/64"]),
     );
-    let _here = Server::listeners(&scanner, &["127.0.0.1", "::1"], &thousand);
-    let _there = Server::listeners(&target, &["198.18.0.2", "2001:db8::2"], &thousand);
+    let _here = server::listeners(&scanner, &["127.0.0.1", "::1"], &thousand);
+    let _there = server::listeners(&target, &["198.18.0.2", "2001:db8::2"], &thousand);
     for target in ["127.0.0.1", "::1", "198.18.0.2", "2001:db8::2"] {
         let outcome = lab.scan(&scanner, &[target, "-p-", "--json"]).run(Duration::from_secs(120));
         println!("big: 65535 ports of {target}, 1000 of them open: {:.2} s", outcome.wall.as_secs_f64());

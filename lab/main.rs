@@ -12,8 +12,6 @@
 #![expect(clippy::print_stdout, reason = "skips and measured seconds are read in the log")]
 
 mod daemons;
-mod namespace;
-mod ndjson;
 mod require;
 mod scanner;
 mod server;

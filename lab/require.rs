@@ -2,6 +2,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use portolan_lab::which;
 use tempfile::TempDir;
 
 /// A place to run one scenario: root, the tools that it named, and a folder that everyone may read.
@@ -28,15 +29,6 @@ pub(crate) fn require(scenario: &str, tools: &[&str]) -> Option<Lab> {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{scenario}: {why}; in CI nothing may be skipped");
     println!("SKIPPED {scenario}: {why}");
     None
-}
-
-/// Where a program is installed; the administration folders count, in `PATH` or not.
-pub(crate) fn which(tool: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin", "/usr/lib/ipsec"].map(PathBuf::from))
-        .map(|folder| folder.join(tool))
-        .find(|file| file.is_file())
 }
 
 impl Lab {

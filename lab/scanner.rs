@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::namespace::Namespace;
-use crate::ndjson::Report;
 use crate::require::Lab;
+use portolan_lab::namespace::Namespace;
+use portolan_lab::ndjson::Report;
 
 /// `nobody` of most systems: no capability, no file of ours.
 const UNPRIVILEGED: u32 = 65534;

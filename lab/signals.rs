@@ -1,10 +1,11 @@
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use crate::namespace::{Namespace, cable};
 use crate::require::{Lab, require};
 use crate::scanner::Scan;
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::{Namespace, cable};
+use portolan_lab::server::Server;
 
 /// A neighbour that takes everything and answers nothing but on port 22: a scan of it takes long.
 struct Silence {
@@ -18,7 +19,7 @@ impl Silence {
         let (scanner, target) = (Namespace::new("scanner"), Namespace::new("silence"));
         cable((&scanner, "to-target", &["198.18.0.1/30"]), (&target, "to-scanner", &["198.18.0.2/30"]));
         target.firewall("input", &["tcp dport != 22 drop".to_owned()]);
-        let shell = Server::listeners(&target, &["198.18.0.2"], &[22]);
+        let shell = server::listeners(&target, &["198.18.0.2"], &[22]);
         Silence { scanner, _target: target, _shell: shell }
     }
 
@@ -75,7 +76,7 @@ fn a_reader_that_leaves_early_is_no_error() {
     let Some(lab) = require("head", &[]) else { return };
     let namespace = Namespace::new("head");
     let many: Vec<u16> = (1..=500).collect();
-    let _listeners = Server::listeners(&namespace, &["127.0.0.1"], &many);
+    let _listeners = server::listeners(&namespace, &["127.0.0.1"], &many);
     for format in [&["--json", "--all"][..], &["-q"], &[]] {
         let words = [&["127.0.0.1", "-p-"], format].concat();
         let (running, pipe) = lab.scan(&namespace, &words).start_piped();

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::daemons::DAEMONS;
-use crate::namespace::{Namespace, behind_a_router, neighbours};
-use crate::ndjson::{Report, Told};
 use crate::require::{Lab, require};
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::{Namespace, behind_a_router, neighbours};
+use portolan_lab::ndjson::{Report, Told};
+use portolan_lab::server::Server;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -139,8 +140,8 @@ fn all_ports_of_loopback() {
     let mutes: Vec<u16> = (0..200).map(|n| n * 321 + 500).collect();
     let echoes: Vec<u16> = (0..50).map(|n| n * 1299 + 7).filter(|port| !mutes.contains(port)).collect();
     let addresses = ["127.0.0.1", "::1"];
-    let _mute = Server::datagrams(&namespace, &addresses, &mutes, "mute");
-    let _echo = Server::datagrams(&namespace, &addresses, &echoes, "echo");
+    let _mute = server::datagrams(&namespace, &addresses, &mutes, "mute");
+    let _echo = server::datagrams(&namespace, &addresses, &echoes, "echo");
     for address in addresses {
         let before = namespace.counters();
         let outcome = lab.scan(&namespace, &["-sU", "-p-", address, "--json"]).run(LIMIT);
@@ -180,7 +181,7 @@ fn withheld_errors_make_no_verdict() {
     let Some(lab) = require("udp icmp limit", &[]) else { return };
     let (scanner, target) = neighbours();
     target.sysctl("net.ipv4.icmp_ratelimit", "1000");
-    let _echo = Server::datagrams(&target, &["198.18.0.2"], &[ECHO, 4000], "echo");
+    let _echo = server::datagrams(&target, &["198.18.0.2"], &[ECHO, 4000], "echo");
     let outcome = lab.scan(&scanner, &["-sU", "-p", "1-100,4000", "198.18.0.2", "--json"]).run(LIMIT);
     outcome.assert_code(0);
     let report = outcome.report();
@@ -206,7 +207,7 @@ fn a_firewall_of_our_own_is_no_silence() {
     ];
     scanner.firewall("output", &rules.map(str::to_owned));
     let addresses = ["198.18.0.2", "2001:db8::2"];
-    let _echo = Server::datagrams(&target, &addresses, &[ECHO, 2001, 2002, 2003], "echo");
+    let _echo = server::datagrams(&target, &addresses, &[ECHO, 2001, 2002, 2003], "echo");
     for address in addresses {
         let outcome = lab.scan(&scanner, &["-sU", "-p", "7,9,2001-2003", address, "--json"]).run(LIMIT);
         outcome.assert_code(3);
@@ -245,8 +246,8 @@ fn no_route_and_no_neighbour_are_no_silence() {
 fn both_protocols_in_one_run() {
     let Some(lab) = require("udp and tcp", &[]) else { return };
     let (scanner, target) = neighbours();
-    let _echo = Server::datagrams(&target, &["198.18.0.2"], &[ECHO], "echo");
-    let _listeners = Server::listeners(&target, &["198.18.0.2"], &[22, 80]);
+    let _echo = server::datagrams(&target, &["198.18.0.2"], &[ECHO], "echo");
+    let _listeners = server::listeners(&target, &["198.18.0.2"], &[22, 80]);
     let outcome = lab.scan(&scanner, &["-sTU", "-p", "T:22,80,81,U:7,9", "198.18.0.2", "--json"]).run(LIMIT);
     outcome.assert_code(0);
     let report = outcome.report();
@@ -264,8 +265,8 @@ fn sockets(target: &Namespace, addresses: &[&str]) -> [Server; 2] {
     // Something would answer behind each rule.
     let echoes: Vec<u16> = ruled.chain([ECHO]).collect();
     [
-        Server::datagrams(target, addresses, &echoes, "echo"),
-        Server::datagrams(target, addresses, &[MUTE], "mute"),
+        server::datagrams(target, addresses, &echoes, "echo"),
+        server::datagrams(target, addresses, &[MUTE], "mute"),
     ]
 }
 

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use crate::namespace::{Namespace, behind_a_router, neighbours};
-use crate::ndjson::{Report, Told};
 use crate::require::{Lab, require};
-use crate::server::Server;
+use crate::server;
+use portolan_lab::namespace::{Namespace, behind_a_router, neighbours};
+use portolan_lab::ndjson::{Report, Told};
 
 /// One port, what a firewall does with it, and what a scanner must say.
 struct Rule {
@@ -54,8 +54,8 @@ fn a_host_with_servers_and_a_firewall() {
     let (scanner, target) = neighbours();
     target.firewall("input", &firewall());
     let addresses = ["198.18.0.2", "2001:db8::2"];
-    let _web = Server::nginx(&lab, &target, &addresses);
-    let _shell = Server::sshd(&lab, &target, &addresses);
+    let _web = server::nginx(&lab, &target, &addresses);
+    let _shell = server::sshd(&lab, &target, &addresses);
     for (address, rules) in addresses.into_iter().zip([V4, V6]) {
         let report = scan(&lab, &scanner, address, rules);
         check(&report, address, rules, None);
@@ -68,7 +68,7 @@ fn a_firewall_on_the_way_is_named() {
     let Some(lab) = require("router", &["nft"]) else { return };
     let (scanner, router, target) = behind_a_router();
     router.firewall("forward", &firewall());
-    let _listeners = Server::listeners(&target, &["198.18.0.6", "2001:db8:0:2::2"], &[22, 80]);
+    let _listeners = server::listeners(&target, &["198.18.0.6", "2001:db8:0:2::2"], &[22, 80]);
     let hosts = [("198.18.0.6", "198.18.0.2", V4), ("2001:db8:0:2::2", "2001:db8:0:1::2", V6)];
     for (address, by, rules) in hosts {
         let report = scan(&lab, &scanner, address, rules);

@@ -1,3 +1,5 @@
+//! What the scanner writes with `--json` and `-oJ`, read as any consumer would.
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -5,22 +7,22 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 /// What `--json` wrote, read as any consumer would: line by line, the last record of a port holds.
-pub(crate) struct Report {
+pub struct Report {
     events: Vec<Value>,
 }
 
 /// What was told of one port.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Told {
+pub struct Told {
     /// `state/reason`, such as `open/syn-ack`.
-    pub(crate) verdict: String,
+    pub verdict: String,
     /// Who answered, when it was not the target.
-    pub(crate) from: Option<IpAddr>,
+    pub from: Option<IpAddr>,
 }
 
 impl Report {
     /// Every line must be one event.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let events = text.lines().map(|line| {
             let event: Value =
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"));
@@ -31,24 +33,24 @@ impl Report {
     }
 
     /// The last event, which a scan that could end by itself always writes.
-    pub(crate) fn finish(&self) -> &Value {
+    pub fn finish(&self) -> &Value {
         let last = self.events.last().expect("some event was written");
         assert_eq!(last["event"], "finish", "the last event is no finish: {last}");
         last
     }
 
     /// What was told of every TCP port of a target.
-    pub(crate) fn ports(&self, target: &str) -> BTreeMap<u16, Told> {
+    pub fn ports(&self, target: &str) -> BTreeMap<u16, Told> {
         self.ports_over("tcp", target)
     }
 
     /// Every event, samples of groups included, that tells a port to be in this state.
-    pub(crate) fn events(&self, state: &str) -> impl Iterator<Item = &Value> {
+    pub fn events(&self, state: &str) -> impl Iterator<Item = &Value> {
         self.events.iter().filter(move |event| event["state"] == state && event["proto"].is_string())
     }
 
     /// The service that showed itself at a UDP port.
-    pub(crate) fn service(&self, target: &str, port: u16) -> Option<String> {
+    pub fn service(&self, target: &str, port: u16) -> Option<String> {
         let target: IpAddr = target.parse().expect("an address");
         let verdict = self.events.iter().rfind(|event| {
             event["event"] == "verdict"
@@ -61,7 +63,7 @@ impl Report {
     }
 
     /// What was told of every port of a target over one protocol.
-    pub(crate) fn ports_over(&self, proto: &str, target: &str) -> BTreeMap<u16, Told> {
+    pub fn ports_over(&self, proto: &str, target: &str) -> BTreeMap<u16, Told> {
         let target: IpAddr = target.parse().expect("an address");
         let mut ports = BTreeMap::new();
         for event in self.events.iter().filter(|event| names(event, target) && event["proto"] == proto) {
@@ -86,7 +88,7 @@ impl Report {
     }
 
     /// Demands a verdict for each of `asked` and no other port, as `truth` says. Lists what differs.
-    pub(crate) fn assert_truth(
+    pub fn assert_truth(
         &self,
         target: &str,
         asked: impl IntoIterator<Item = u16>,
@@ -96,7 +98,7 @@ impl Report {
     }
 
     /// The same over one protocol.
-    pub(crate) fn assert_truth_over(
+    pub fn assert_truth_over(
         &self,
         proto: &str,
         target: &str,
@@ -119,7 +121,7 @@ impl Report {
 }
 
 /// The usual truth of a host without a filter: these are open, all others refuse.
-pub(crate) fn open_or_refused(open: &[u16]) -> impl Fn(u16, &str) -> bool + '_ {
+pub fn open_or_refused(open: &[u16]) -> impl Fn(u16, &str) -> bool + '_ {
     |port, verdict| verdict == if open.contains(&port) { "open/syn-ack" } else { "closed/conn-refused" }
 }
 

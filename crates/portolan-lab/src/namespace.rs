@@ -1,18 +1,20 @@
+//! Network namespaces, the cables between them, and what a kernel in one of them counts.
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::require::which;
+use crate::which;
 
 /// One network namespace with loopback up; removed when dropped. Tunnels and addresses go with it.
-pub(crate) struct Namespace {
+pub struct Namespace {
     name: String,
 }
 
 impl Namespace {
     /// A fresh one. The name carries our process id, so that two runs never meet.
-    pub(crate) fn new(label: &str) -> Self {
+    pub fn new(label: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let namespace = Namespace { name: format!("portolan-{}-{number}-{label}", std::process::id()) };
@@ -31,23 +33,23 @@ impl Namespace {
     }
 
     /// `ip …` in here, words separated by spaces.
-    pub(crate) fn ip(&self, words: &str) {
+    pub fn ip(&self, words: &str) {
         run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()));
     }
 
     /// Sets a kernel parameter of this namespace.
-    pub(crate) fn sysctl(&self, key: &str, value: &str) {
+    pub fn sysctl(&self, key: &str, value: &str) {
         run(self.command("sysctl").args(["-q", "-w", &format!("{key}={value}")]));
     }
 
     /// A firewall on one hook: nftables rules, in order; what none of them names is accepted.
-    pub(crate) fn firewall(&self, hook: &str, rules: &[String]) {
+    pub fn firewall(&self, hook: &str, rules: &[String]) {
         let chain = format!("type filter hook {hook} priority 0; {};", rules.join("; "));
         self.nft(&format!("table inet lab {{ chain lab {{ {chain} }}; }}"));
     }
 
     /// A program in here. The process is the program's own: `ip netns exec` replaces itself.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(which(program).unwrap_or(program.into()));
         command
@@ -55,7 +57,7 @@ impl Namespace {
 
     /// A daemon in here, with a `/run` of its own: its locks and sockets meet nobody else's. (`ip netns exec` has given
     /// the process mounts of its own already.)
-    pub(crate) fn daemon(&self, program: &str) -> Command {
+    pub fn daemon(&self, program: &str) -> Command {
         let mut command = self.command("sh");
         let script = "mount -t tmpfs none /run && mkdir /run/rpcbind && exec \"$0\" \"$@\"";
         command.args(["-c", script]).arg(which(program).unwrap_or(program.into()));
@@ -63,7 +65,7 @@ impl Namespace {
     }
 
     /// The kernel's counters (RFC 4293 and RFC 4022 names, such as `Ip.OutRequests`).
-    pub(crate) fn counters(&self) -> HashMap<String, u64> {
+    pub fn counters(&self) -> HashMap<String, u64> {
         let v4 = run(self.command("cat").arg("/proc/net/snmp"));
         let v6 = run(self.command("cat").arg("/proc/net/snmp6"));
         v4_counters(&v4).chain(v6_counters(&v6)).collect()
@@ -88,7 +90,7 @@ impl Drop for Namespace {
 }
 
 /// A cable between two namespaces: `left` and `right` are `(namespace, device, addresses)`.
-pub(crate) fn cable(left: (&Namespace, &str, &[&str]), right: (&Namespace, &str, &[&str])) {
+pub fn cable(left: (&Namespace, &str, &[&str]), right: (&Namespace, &str, &[&str])) {
     let (left_end, right_end) = (left.1, right.1);
     left.0.ip(&format!("link add {left_end} type veth peer name {right_end} netns {}", right.0.name));
     for (namespace, device, addresses) in [left, right] {
@@ -100,7 +102,7 @@ pub(crate) fn cable(left: (&Namespace, &str, &[&str]), right: (&Namespace, &str,
 }
 
 /// A scanner, 198.18.0.1 and 2001:db8::1, and its target, .2 and ::2, on one cable.
-pub(crate) fn neighbours() -> (Namespace, Namespace) {
+pub fn neighbours() -> (Namespace, Namespace) {
     let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
     cable(
         (&scanner, "to-target", &["198.18.0.1/30", "2001:db8::1/64"]),
@@ -110,7 +112,7 @@ pub(crate) fn neighbours() -> (Namespace, Namespace) {
 }
 
 /// A scanner, a router, 198.18.0.2 and 2001:db8:0:1::2, and a target behind it, 198.18.0.6 and 2001:db8:0:2::2.
-pub(crate) fn behind_a_router() -> (Namespace, Namespace, Namespace) {
+pub fn behind_a_router() -> (Namespace, Namespace, Namespace) {
     let (scanner, router, target) =
         (Namespace::new("scanner"), Namespace::new("router"), Namespace::new("target"));
     cable(
@@ -150,7 +152,7 @@ fn v6_counters(text: &str) -> impl Iterator<Item = (String, u64)> {
 }
 
 /// Runs a tool of the lab to its end.
-pub(crate) fn run(command: &mut Command) -> String {
+pub fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("the tool was asked for by require");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}: {stderr}", output.status);

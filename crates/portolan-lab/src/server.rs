@@ -1,0 +1,128 @@
+//! Servers in a namespace: listeners of ours, and daemons of others.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use portolan_sys::clock::monotonic_nanos;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::listen::{READY, SOCKETS};
+use crate::namespace::Namespace;
+
+/// A server started here, ended by its own process id when dropped.
+pub struct Server {
+    child: Child,
+    /// Where the listener process speaks, kept open: after a minute the test harness in it says that it still runs,
+    /// and would end at a pipe that nobody holds.
+    _spoken: Option<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    /// A UDP server on one port; ready when the port is bound at so many addresses of the namespace.
+    pub fn udp_daemon(command: &mut Command, port: u16, addresses: usize) -> Self {
+        Self::started(command, port, addresses, &["udp", "udp6"])
+    }
+
+    /// A TCP server on one port; ready when it listens at so many addresses of the namespace.
+    pub fn tcp_daemon(command: &mut Command, port: u16, addresses: usize) -> Self {
+        Self::started(command, port, addresses, &["tcp", "tcp6"])
+    }
+
+    fn started(command: &mut Command, port: u16, addresses: usize, tables: &[&str]) -> Self {
+        let mut server = Server {
+            child: command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("asked for by require"),
+            _spoken: None,
+        };
+        let serves = within(Duration::from_secs(10), || {
+            let ended = server.child.try_wait().expect("our own child");
+            assert!(ended.is_none(), "{command:?} ended: {ended:?}");
+            server.bound(port, tables) >= addresses
+        });
+        assert!(serves, "{command:?} does not serve port {port}");
+        server
+    }
+
+    /// At how many addresses this port is served in the server's namespace (proc_net_tcp: state 0A listens, 07 is an
+    /// unconnected UDP socket).
+    fn bound(&self, port: u16, tables: &[&str]) -> usize {
+        let wanted = format!(":{port:04X}");
+        tables
+            .iter()
+            .filter_map(|file| std::fs::read_to_string(format!("/proc/{}/net/{file}", self.child.id())).ok())
+            .map(|text| {
+                let sockets = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+                let served = sockets.filter(|words| {
+                    words.len() > 3 && words[1].ends_with(&wanted) && ["0A", "07"].contains(&words[3])
+                });
+                served.map(|words| words[1].to_owned()).collect::<BTreeSet<String>>().len()
+            })
+            .sum()
+    }
+
+    /// Sockets on every port of every address. `what` they do: see [`listen`](crate::listen). `program`, with these
+    /// words, must call [`listen::run`](crate::listen::run).
+    pub fn listen(
+        namespace: &Namespace,
+        program: &Path,
+        words: &[&str],
+        what: &str,
+        addresses: &[&str],
+        ports: &[u16],
+    ) -> Self {
+        let sockets: Vec<String> = addresses
+            .iter()
+            .flat_map(|text| ports.iter().map(|port| SocketAddr::new(address(text), *port).to_string()))
+            .collect();
+        let descriptors = 256 + 4 * sockets.len();
+        let mut child = namespace
+            .command("prlimit")
+            .arg(format!("--nofile={descriptors}:{descriptors}"))
+            .arg(program)
+            .args(words)
+            .env(SOCKETS, format!("{what} {}", sockets.join(" ")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ip was asked for by require");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let is_ready = output.by_ref().lines().map_while(Result::ok).any(|line| line.ends_with(READY));
+        let server = Server { child, _spoken: Some(output) };
+        assert!(is_ready, "the listeners did not start");
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        within(Duration::from_secs(2), || !matches!(self.child.try_wait(), Ok(None)));
+        // Both do nothing to a child that has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether it came true before `limit` was over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "outside portolan: real processes are waited for by the real clock"
+)]
+fn within(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
+    let start = monotonic_nanos();
+    while !is_true() {
+        if u128::from(monotonic_nanos() - start) >= limit.as_nanos() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+/// The address that a text says.
+pub fn address(text: &str) -> IpAddr {
+    text.parse().unwrap_or_else(|_| panic!("not an address: {text}"))
+}
