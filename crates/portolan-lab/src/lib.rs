@@ -1,4 +1,5 @@
-//! Test hosts: network namespaces, listeners and daemons in them, and a reader of what the scanner tells.
+//! Test hosts: network namespaces, listeners and daemons in them, paths with delay and loss between them, and a reader
+//! of what the scanner tells.
 //!
 //! Shared by `lab/`, which asks whether every verdict is right, and `bench/`, which asks how long it took. All of it
 //! needs root. What fails here panics with the reason, as in a test: a test host that is not what it claims to be
@@ -6,7 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bare;
+pub mod forward;
+pub mod line;
 pub mod listen;
+pub mod measure;
 pub mod namespace;
 pub mod ndjson;
 pub mod server;

@@ -4,10 +4,12 @@
 //! connection waits in the queue and nobody will take it. `echo`: UDP, what comes is sent back. `mute`: UDP, what comes
 //! is taken and not answered.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
+use portolan_sys::Errno;
+use portolan_sys::epoll::{Epoll, Interest, ReadyList};
 use rustix::net::{AddressFamily, SocketType};
 
 /// What to listen on: one of the words above, then sockets. Set for the listener process only.
@@ -20,53 +22,101 @@ pub fn asked() -> Option<String> {
 }
 
 /// Serves the sockets, says on standard output that it does, and returns when standard input ends.
+///
+/// One thread serves them all: a thousand of them would take processor time from the scanner that is looked at.
 #[expect(clippy::print_stdout, reason = "whoever started this process waits for the word")]
 pub fn run(sockets: &str) {
-    let _kept = serve(sockets);
+    let (served, _kept) = open(sockets);
     println!("\n{READY}");
     std::io::stdout().flush().expect("whoever started us reads it");
-    // Until we are ended, or whoever started us ends and the pipe with it.
-    let _ = std::io::stdin().read(&mut [0]);
+    serve(&served).expect("epoll serves sockets");
 }
 
-/// Opens the sockets; what must stay open is given back.
-fn serve(sockets: &str) -> Vec<(TcpListener, TcpStream)> {
+/// A socket that is served.
+enum Served {
+    Accept(TcpListener),
+    Echo(UdpSocket),
+    Mute(UdpSocket),
+}
+
+/// A listener whose queue is full, and the connection that fills it.
+type Full = (TcpListener, TcpStream);
+
+/// Opens the sockets: those that are served, and those that need only be kept.
+fn open(sockets: &str) -> (Vec<Served>, Vec<Full>) {
     let mut words = sockets.split(' ');
     let what = words.next().unwrap_or_default();
-    let mut kept = Vec::new();
+    let (mut served, mut kept) = (Vec::new(), Vec::new());
     for socket in words.map(|word| word.parse().expect("the lab writes socket addresses")) {
         match what {
             "full" => {
                 let (name, listener) = bind(socket, 0);
                 kept.push((listener, TcpStream::connect(name).expect("the queue has one place")));
             }
-            "echo" => serve_datagrams(socket, |socket, bytes, from| drop(socket.send_to(bytes, from))),
-            "mute" => serve_datagrams(socket, |_, _, _| {}),
+            "echo" => served.push(Served::Echo(bind_datagrams(socket))),
+            "mute" => served.push(Served::Mute(bind_datagrams(socket))),
             _ => {
                 let (_, listener) = bind(socket, 1024);
-                in_thread(move || listener.incoming().for_each(drop));
+                listener.set_nonblocking(true).expect("a socket");
+                served.push(Served::Accept(listener));
             }
         }
     }
-    kept
+    (served, kept)
 }
 
-/// A UDP socket that takes everything it gets, so that its queue never fills.
-fn serve_datagrams(socket: SocketAddr, answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) {
-    let socket = UdpSocket::bind(socket).unwrap_or_else(|error| panic!("bind {socket}: {error}"));
-    in_thread(move || {
-        let mut buffer = [0; 2048];
-        // An error is an ICMP message about an earlier answer: the next datagram may come all the same.
-        loop {
-            if let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                answer(&socket, &buffer[..length], from);
+/// Until we are ended, or whoever started us ends and the pipe to our standard input with it.
+fn serve(sockets: &[Served]) -> Result<(), Errno> {
+    let epoll = Epoll::new()?;
+    epoll.add(std::io::stdin(), STDIN, Interest::ReadableLevel)?;
+    for (socket, token) in sockets.iter().zip(0..) {
+        epoll.add(socket, token, Interest::ReadableLevel)?;
+    }
+    let mut ready = ReadyList::with_capacity(256);
+    let mut buffer = [0; 2048];
+    loop {
+        epoll.wait(&mut ready, None)?;
+        for news in (0..ready.len()).filter_map(|at| ready.get(at)) {
+            if news.token == STDIN {
+                return Ok(());
             }
+            let socket = usize::try_from(news.token).ok().and_then(|at| sockets.get(at));
+            socket.inspect(|socket| socket.take_one(&mut buffer));
         }
-    });
+    }
 }
 
-fn in_thread(work: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(64 << 10).spawn(work).expect("a thread");
+const STDIN: u64 = u64::MAX;
+
+impl Served {
+    /// One connection or datagram; if there are more, there will be news again. An error is a connection that is gone,
+    /// or an ICMP message about an earlier answer: the next may come all the same.
+    fn take_one(&self, buffer: &mut [u8]) {
+        match self {
+            Served::Accept(listener) => drop(listener.accept()),
+            Served::Echo(socket) => {
+                if let Ok((length, from)) = socket.recv_from(buffer) {
+                    let _ = socket.send_to(&buffer[..length], from);
+                }
+            }
+            Served::Mute(socket) => drop(socket.recv_from(buffer)),
+        }
+    }
+}
+
+impl AsFd for Served {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Served::Accept(listener) => listener.as_fd(),
+            Served::Echo(socket) | Served::Mute(socket) => socket.as_fd(),
+        }
+    }
+}
+
+fn bind_datagrams(name: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind(name).unwrap_or_else(|error| panic!("bind {name}: {error}"));
+    socket.set_nonblocking(true).expect("a socket");
+    socket
 }
 
 /// A listening socket and its name. The standard library does not let one choose the backlog.

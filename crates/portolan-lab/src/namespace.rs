@@ -32,6 +32,11 @@ impl Namespace {
         namespace
     }
 
+    /// What `ip netns` calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `ip …` in here, words separated by spaces.
     pub fn ip(&self, words: &str) {
         run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()));

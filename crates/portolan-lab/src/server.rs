@@ -10,6 +10,7 @@ use std::time::Duration;
 use portolan_sys::clock::monotonic_nanos;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::line;
 use crate::listen::{READY, SOCKETS};
 use crate::namespace::Namespace;
 
@@ -18,7 +19,7 @@ pub struct Server {
     child: Child,
     /// Where the listener process speaks, kept open: after a minute the test harness in it says that it still runs,
     /// and would end at a pipe that nobody holds.
-    _spoken: Option<BufReader<ChildStdout>>,
+    spoken: Option<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -35,7 +36,7 @@ impl Server {
     fn started(command: &mut Command, port: u16, addresses: usize, tables: &[&str]) -> Self {
         let mut server = Server {
             child: command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("asked for by require"),
-            _spoken: None,
+            spoken: None,
         };
         let serves = within(Duration::from_secs(10), || {
             let ended = server.child.try_wait().expect("our own child");
@@ -78,27 +79,76 @@ impl Server {
             .flat_map(|text| ports.iter().map(|port| SocketAddr::new(address(text), *port).to_string()))
             .collect();
         let descriptors = 256 + 4 * sockets.len();
-        let mut child = namespace
-            .command("prlimit")
+        let mut command = namespace.command("prlimit");
+        command
             .arg(format!("--nofile={descriptors}:{descriptors}"))
             .arg(program)
             .args(words)
-            .env(SOCKETS, format!("{what} {}", sockets.join(" ")))
+            .env(SOCKETS, format!("{what} {}", sockets.join(" ")));
+        Self::when_ready(&mut command)
+    }
+
+    /// The path between two namespaces: the forwarder, and a tun device with these addresses in each of them.
+    /// `program` is `portolan-lab`.
+    pub fn forwarder(program: &Path, left: End<'_>, right: End<'_>, path: line::Path, seed: u64) -> Self {
+        let mut command = left.namespace.command("prlimit");
+        command.arg("--nofile=256").arg(program).args(["forward", left.device, right.device]);
+        command.args([path.delay.as_micros(), path.jitter.as_micros()].map(|micros| micros.to_string()));
+        command.args([path.loss.to_string(), path.limit.to_string(), seed.to_string()]);
+        let server = Self::when_ready(&mut command);
+        left.namespace.ip(&format!("link set {} netns {}", right.device, right.namespace.name()));
+        for End { namespace, device, addresses } in [left, right] {
+            for address in addresses {
+                namespace.ip(&format!("addr add {address} dev {device}"));
+            }
+            // A burst of a scanner must not be lost before the path has seen it.
+            namespace.ip(&format!("link set {device} txqueuelen 10000 up"));
+        }
+        server
+    }
+
+    /// Ends it by the end of its standard input; what it said.
+    pub fn finish(mut self) -> String {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        if let Some(mut spoken) = self.spoken.take() {
+            spoken.read_to_string(&mut said).expect("it speaks plain text");
+        }
+        said
+    }
+
+    /// A process of ours, when it has said that it is ready.
+    fn when_ready(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("ip was asked for by require");
+            .expect("ip was asked for by whoever needs namespaces");
         let mut output = BufReader::new(child.stdout.take().expect("piped"));
         let is_ready = output.by_ref().lines().map_while(Result::ok).any(|line| line.ends_with(READY));
-        let server = Server { child, _spoken: Some(output) };
-        assert!(is_ready, "the listeners did not start");
+        let server = Server { child, spoken: Some(output) };
+        assert!(is_ready, "not started: {command:?}");
         server
     }
 }
 
+/// One end of a path.
+#[derive(Copy, Clone)]
+pub struct End<'a> {
+    /// Where it is.
+    pub namespace: &'a Namespace,
+    /// What the device is called there.
+    pub device: &'a str,
+    /// Its addresses, with the length of their prefixes.
+    pub addresses: &'a [&'a str],
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        // The id of a process that has been waited for may be another's by now.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        }
         within(Duration::from_secs(2), || !matches!(self.child.try_wait(), Ok(None)));
         // Both do nothing to a child that has been waited for.
         let _ = self.child.kill();

@@ -49,7 +49,7 @@ mod machine;
 mod node;
 mod packet;
 mod path;
-mod random;
+pub mod random;
 mod reject;
 mod rules;
 mod score;

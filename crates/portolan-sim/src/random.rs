@@ -9,12 +9,13 @@ use portolan_model::{Endpoint, Transport};
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Random {
+pub struct Random {
     state: [u64; 4],
 }
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The same seed gives the same stream.
+    pub fn new(seed: u64) -> Self {
         let mut splitmix = seed;
         let state = std::array::from_fn(|_| {
             splitmix = splitmix.wrapping_add(GOLDEN);
@@ -41,7 +42,7 @@ impl Random {
     }
 
     /// True with this probability. Draws nothing where the outcome is certain.
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && (probability >= 1.0 || self.unit() < probability)
     }
 
@@ -52,7 +53,7 @@ impl Random {
     }
 
     /// From zero to `longest`, uniformly.
-    pub(crate) fn up_to(&mut self, longest: Duration) -> Duration {
+    pub fn up_to(&mut self, longest: Duration) -> Duration {
         longest.mul_f64(self.unit())
     }
 

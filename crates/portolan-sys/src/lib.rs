@@ -1,7 +1,8 @@
 //! Safe wrappers over the parts of Linux that portolan touches: one file per kernel object.
 //!
 //! This is the only crate with `unsafe` in it, and each such block says why it is sound. Where rustix
-//! has a safe call, that is used; libc stands in for what it lacks (the error queue, `SO_MEMINFO`, `getifaddrs`).
+//! has a safe call, that is used; libc stands in for what it lacks (the error queue, `SO_MEMINFO`, `getifaddrs`, tun
+//! devices, `getrusage`).
 //! Nothing here knows what a scan is.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -17,5 +18,7 @@ pub mod error_queue;
 pub mod interfaces;
 pub mod limits;
 pub mod socket;
+pub mod tun;
+pub mod usage;
 
 pub use rustix::io::Errno;
