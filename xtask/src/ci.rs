@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use crate::step::{self, Tally, cargo, run_tests, step};
-use crate::{docs, house, machine};
+use crate::{bench, docs, house, machine};
 
 /// Everything that CI runs, cheapest first; stops at the first failure.
 pub(crate) fn run() -> Result<(), String> {
@@ -15,6 +15,7 @@ pub(crate) fn run() -> Result<(), String> {
         run_cargo("clippy --package portolan --test lab -- -D warnings")
     })?;
     tally.add(step("tests", tests)?);
+    step("tables of the bench", || bench::tables("--check"))?;
     // One optimised build serves the generated files and the lab.
     step("release build", || run_cargo("build --release --package portolan"))?;
     step("generated files", docs::check)?;

@@ -41,7 +41,8 @@ fn generate() -> Result<Vec<(&'static str, Vec<u8>)>, String> {
         .collect()
 }
 
-fn target_directory() -> Result<PathBuf, String> {
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> Result<PathBuf, String> {
     let metadata = crate::house::metadata()?;
     let folder = metadata["target_directory"].as_str();
     folder.map(PathBuf::from).ok_or_else(|| "cargo metadata names no target_directory".to_owned())

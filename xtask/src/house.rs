@@ -34,7 +34,7 @@ struct Room {
 }
 
 /// Who may import whom, short names. The ground imports nothing but the model; no arrow points upward;
-/// sideways there are two, report → explain and lab → sim. The door joins them all but the lab, which only its tests know.
+/// sideways there are two, report → explain and lab → sim. The door joins them all but the lab, which only its tests and the bench know.
 const TABLE: &[Room] = &[
     Room { name: "model", may_import: &[], tests_may_import: &[] },
     Room { name: "wire", may_import: &[], tests_may_import: &[] },
@@ -48,6 +48,7 @@ const TABLE: &[Room] = &[
     Room { name: "sim", may_import: &["model", "wire"], tests_may_import: &[] },
     Room { name: "lab", may_import: &["model", "wire", "sim", "sys"], tests_may_import: &[] },
     Room { name: "portolan", may_import: DOOR, tests_may_import: &["lab"] },
+    Room { name: "bench", may_import: &["lab"], tests_may_import: &[] },
     Room { name: "xtask", may_import: &[], tests_may_import: &[] },
 ];
 
@@ -81,7 +82,7 @@ fn arrows(metadata: &Value) -> Vec<String> {
     wrong
 }
 
-/// `portolan-scan` is `scan` in the table; the door and xtask keep their names.
+/// `portolan-scan` is `scan` in the table; the door, the bench and xtask keep their names.
 fn short(name: &Value) -> &str {
     let name = name.as_str().unwrap_or_default();
     name.strip_prefix("portolan-").unwrap_or(name)
@@ -148,7 +149,7 @@ impl File {
 
 fn rust_files() -> Result<Vec<File>, String> {
     let mut files = Vec::new();
-    for folder in ["crates", "lab", "xtask"] {
+    for folder in ["bench", "crates", "lab", "xtask"] {
         collect(&root().join(folder), &mut files)?;
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));

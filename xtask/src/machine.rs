@@ -10,14 +10,19 @@ pub(crate) fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// Installs what the lab needs and is not there. Not root, or not Debian: says so, and the lab will skip
-/// by name; in CI that is a failure.
+/// Installs what the lab needs and is not there.
 pub(crate) fn install_missing() -> Result<(), String> {
+    install(TOOLS)
+}
+
+/// Installs those of some tools that are not there. Not root, or not Debian: says so, and whoever needs them will skip
+/// by name; in CI that is a failure.
+pub(crate) fn install(tools: &[(&str, &'static str)]) -> Result<(), String> {
     let mut packages: Vec<&str> =
-        TOOLS.iter().filter(|(tool, _)| !is_installed(tool)).map(|(_, package)| *package).collect();
+        tools.iter().filter(|(tool, _)| !is_installed(tool)).map(|(_, package)| *package).collect();
     packages.dedup();
     if packages.is_empty() {
-        println!("every tool of the lab is installed");
+        println!("every tool is installed");
         return Ok(());
     }
     if !is_root() || !is_installed("apt-get") {
@@ -87,6 +92,9 @@ fn apt_get(words: &[&str]) -> Result<(), String> {
     command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
     run(command)
 }
+
+/// Scanners that the bench compares with, in the same form.
+pub(crate) const PEERS: &[(&str, &str)] = &[("nmap", "nmap"), ("nft", "nftables"), ("ip", "iproute2")];
 
 /// A tool of the lab and the Debian package it comes in, packages together.
 const TOOLS: &[(&str, &str)] = &[

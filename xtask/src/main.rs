@@ -12,6 +12,7 @@
     reason = "not part of portolan: it measures its own steps by the machine's clock"
 )]
 
+mod bench;
 mod ci;
 mod docs;
 mod house;
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
         ["arrows"] => house::check(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
+        ["bench", flag @ ("--check" | "--tables")] => bench::tables(flag),
+        ["bench", words @ ..] => bench::measure(words),
         ["lab"] => ci::lab().map(drop),
         ["deny"] => ci::deny().map(drop),
         ["setup"] => machine::install_missing(),
@@ -47,6 +50,9 @@ usage: cargo xtask VERB
   ci              everything CI runs, in CI's order
   arrows          the house rules: who imports whom, unsafe, the clock, file sizes
   docs [--check]  write (or compare) the man page and the shell completions
+  bench connect [--rounds N] [--only SCENARIO]
+                  portolan beside other scanners, side by side (root, in network namespaces)
+  bench --check   compare bench/RESULTS.md with the runs that are kept (--tables writes it anew)
   lab             the kernel-level tests alone (root, in network namespaces)
   deny            licences, sources and duplicates of the dependencies
   setup           install the Debian packages that the lab needs (root)";

@@ -26,7 +26,7 @@ pub fn run(devices: [&str; 2], path: Path, seed: u64) -> Result<(), Errno> {
     for (line, (from, to)) in lines.iter().zip([(0, 1), (1, 0)]) {
         let counts = line.counts;
         println!(
-            "{} to {}: {} forwarded, {} lost, {} overflowed",
+            "{} to {}: {} packets forwarded, {} lost, {} overflowed",
             devices[from], devices[to], counts.forwarded, counts.lost, counts.overflowed
         );
     }

@@ -1,0 +1,130 @@
+use crate::world::Place;
+
+/// One host to be scanned, and the programs that scan it in turn.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) place: Place,
+    /// So many times the rounds that were asked for: short runs are noisy, and cheap.
+    pub(crate) repeat: usize,
+    /// The first is what the others are compared with.
+    pub(crate) programs: &'static [Program],
+}
+
+/// One way to scan the host.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// Words separated by spaces, the first the program. TARGET is the address; FILE is where it writes what it found
+    /// of every port. Without FILE, the open ports are read from its standard output.
+    pub(crate) command: &'static str,
+    /// What portolan's wall time divided by this program's is meant to be at most.
+    pub(crate) goal: Option<f64>,
+}
+
+const fn program(name: &'static str, command: &'static str) -> Program {
+    Program { name, command, goal: None }
+}
+
+const fn with_goal(name: &'static str, command: &'static str, goal: f64) -> Program {
+    Program { name, command, goal: Some(goal) }
+}
+
+const PORTOLAN: Program = program("portolan", "portolan -p- -q -oJ FILE TARGET");
+
+/// nmap as fast as it is still right on a near host.
+const NMAP_PUSHED: &str =
+    "nmap -n -Pn -sT -T5 --min-rate 100000 --max-retries 1 --min-parallelism 300 -p- -oX FILE TARGET";
+
+const RUSTSCAN: &str = "rustscan -n -a TARGET -r 1-65535 -b 4500 -t 1500 --ulimit 10000 -g --no-banner";
+
+const DELAYED: &[Program] = &[
+    PORTOLAN,
+    program("nmap -T5", "nmap -n -Pn -sT -T5 -p- -oX FILE TARGET"),
+    program("nmap pushed", NMAP_PUSHED),
+    program("rustscan -b 4500", RUSTSCAN),
+];
+
+/// A program that takes longer is ended, and has failed.
+pub(crate) const LIMIT_SECONDS: u32 = 120;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "loopback",
+        about: "65,535 ports of 127.0.0.1: 1000 listen, all others refuse.",
+        place: Place::Loopback,
+        repeat: 1,
+        programs: &[
+            PORTOLAN,
+            with_goal("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET", 0.60),
+            with_goal("rustscan -b 4500", RUSTSCAN, 0.25),
+            program("bare loop", "portolan-lab bare TARGET 256"),
+        ],
+    },
+    Scenario {
+        name: "veth",
+        about: "65,535 ports of a neighbour: 1000 listen, 3000 are dropped by its firewall, all others refuse.",
+        place: Place::Veth,
+        repeat: 1,
+        programs: &[
+            PORTOLAN,
+            with_goal("nmap pushed", NMAP_PUSHED, 0.50),
+            with_goal("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET", 0.50),
+            with_goal("rustscan -b 4500", RUSTSCAN, 0.20),
+            with_goal(
+                "rustscan -b 1000",
+                "rustscan -n -a TARGET -r 1-65535 -b 1000 -t 300 --ulimit 10000 -g --no-banner",
+                0.20,
+            ),
+        ],
+    },
+    Scenario {
+        name: "delay20",
+        about: "The same neighbour behind a path of 10 ms one way, 20 ms there and back, without loss.",
+        place: Place::Behind { one_way_ms: 10 },
+        repeat: 1,
+        programs: DELAYED,
+    },
+    Scenario {
+        name: "delay100",
+        about: "The same neighbour behind a path of 50 ms one way, 100 ms there and back, without loss.",
+        place: Place::Behind { one_way_ms: 50 },
+        repeat: 1,
+        programs: DELAYED,
+    },
+    Scenario {
+        name: "one-port",
+        about: "One port of 127.0.0.1, on which something listens: what starting the program costs.",
+        place: Place::OnePort,
+        repeat: 3,
+        programs: &[
+            program("portolan", "portolan -p 22 -q TARGET"),
+            with_goal("nmap", "nmap -n -Pn -sT -p 22 TARGET", 0.10),
+            with_goal(
+                "rustscan",
+                "rustscan -n -a TARGET -p 22 -b 4500 -t 1500 --ulimit 10000 -g --no-banner",
+                1.0,
+            ),
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_program_has_a_name_of_its_own_and_is_told_the_target() {
+        for scenario in SCENARIOS {
+            let names: BTreeSet<&str> = scenario.programs.iter().map(|program| program.name).collect();
+            assert_eq!(names.len(), scenario.programs.len(), "{}", scenario.name);
+            assert_eq!(scenario.programs[0].name, "portolan");
+            for program in scenario.programs {
+                let targets = program.command.split(' ').filter(|word| *word == "TARGET").count();
+                assert_eq!(targets, 1, "{}", program.command);
+                assert!(!program.command.contains("  "), "{}", program.command);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::machine;
+use crate::step::{cargo, read, root, run};
+
+/// Builds the scanner and what measures it, installs the peers that it can, and measures.
+pub(crate) fn measure(words: &[&str]) -> Result<(), String> {
+    machine::install(machine::PEERS)?;
+    let rustscan = rustscan();
+    run(cargo("build --release --package portolan --package portolan-lab --package bench"))?;
+    let mut command = Command::new(crate::docs::target_directory()?.join("release/bench"));
+    command.args(words).arg("--rustscan").arg(rustscan).args(["--commit", &commit()?]);
+    run(command)
+}
+
+/// Compares the committed tables with the committed runs, or writes them anew.
+pub(crate) fn tables(flag: &str) -> Result<(), String> {
+    let mut command = cargo("run --quiet --package bench --");
+    command.arg(flag);
+    run(command)
+}
+
+/// Where rustscan is. If it cannot be installed, the reason is said here and the bench skips it by name.
+fn rustscan() -> PathBuf {
+    let folder = root().join("target/bench-tools");
+    let file = folder.join("bin/rustscan");
+    if !file.is_file() {
+        println!("installing rustscan {RUSTSCAN} into target/bench-tools");
+        let mut command = Command::new("nice");
+        command.args(["cargo", "install", "rustscan", "--version", RUSTSCAN, "--locked", "--root"]);
+        if let Err(why) = run({
+            command.arg(&folder);
+            command
+        }) {
+            println!("SKIPPED rustscan: {why}");
+        }
+    }
+    file
+}
+
+/// The version that every result names.
+const RUSTSCAN: &str = "2.4.1";
+
+/// What portolan is built from.
+fn commit() -> Result<String, String> {
+    let mut command = Command::new("git");
+    command.args(["describe", "--always", "--dirty"]).current_dir(root());
+    Ok(String::from_utf8_lossy(&read(command)?).trim().to_owned())
+}
