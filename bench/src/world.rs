@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use portolan_lab::line;
-use portolan_lab::namespace::{Namespace, cable};
+use portolan_lab::namespace::{Namespace, cable, run};
 use portolan_lab::server::{End, Server};
 
 use crate::score::Truth;
@@ -22,7 +22,7 @@ pub(crate) struct World {
     forwarder: Option<Server>,
     _listeners: Server,
     pub(crate) scanner: Namespace,
-    _target: Option<Namespace>,
+    target: Option<Namespace>,
     pub(crate) address: &'static str,
     pub(crate) truth: Truth,
 }
@@ -40,28 +40,44 @@ impl World {
         if matches!(place, Place::Veth | Place::Behind { .. }) {
             let neighbour = target.insert(Namespace::new("target"));
             neighbour.firewall("input", &[drops(&truth.dropped)]);
-            let ends = ("to-target", ["198.18.0.1/30"], "to-scanner", ["198.18.0.2/30"]);
             if let Place::Behind { one_way_ms } = place {
                 let delay = Duration::from_millis(one_way_ms);
                 let path = line::Path { delay, limit: 1 << 17, ..line::Path::default() };
-                let left = End { namespace: &scanner, device: ends.0, addresses: &ends.1 };
-                let right = End { namespace: neighbour, device: ends.2, addresses: &ends.3 };
+                let left = End { namespace: &scanner, device: TO_TARGET, addresses: &["198.18.0.1/30"] };
+                let right = End { namespace: neighbour, device: TO_SCANNER, addresses: &["198.18.0.2/30"] };
                 forwarder = Some(Server::forwarder(helper, left, right, path, 1));
             } else {
-                cable((&scanner, ends.0, &ends.1), (neighbour, ends.2, &ends.3));
+                cable((&scanner, TO_TARGET, &["198.18.0.1/30"]), (neighbour, TO_SCANNER, &["198.18.0.2/30"]));
             }
         }
         let host = target.as_ref().unwrap_or(&scanner);
         let listeners = Server::listen(host, helper, &["listen"], "accept", &[address], &truth.open);
-        World { forwarder, _listeners: listeners, scanner, _target: target, address, truth }
+        World { forwarder, _listeners: listeners, scanner, target, address, truth }
     }
 
-    /// Takes it all down; what the forwarder counted.
+    /// Takes it all down; what became of the packets on the path, if there is one.
     pub(crate) fn finish(mut self) -> Vec<String> {
-        let said = self.forwarder.take().map(Server::finish).unwrap_or_default();
-        said.lines().map(str::to_owned).collect()
+        let Some(forwarder) = self.forwarder.take() else { return Vec::new() };
+        let mut counts: Vec<String> = [(Some(&self.scanner), TO_TARGET), (self.target.as_ref(), TO_SCANNER)]
+            .into_iter()
+            .filter_map(|(namespace, device)| Some((namespace?, device)))
+            .map(|(namespace, device)| {
+                format!("{device}: {} dropped before the path", dropped(namespace, device))
+            })
+            .collect();
+        counts.extend(forwarder.finish().lines().map(str::to_owned));
+        counts
     }
 }
+
+/// What the device's own queue had no room for.
+fn dropped(namespace: &Namespace, device: &str) -> String {
+    let file = format!("/sys/class/net/{device}/statistics/tx_dropped");
+    run(namespace.command("cat").arg(file)).trim().to_owned()
+}
+
+const TO_TARGET: &str = "to-target";
+const TO_SCANNER: &str = "to-scanner";
 
 fn drops(ports: &[u16]) -> String {
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();

@@ -5,12 +5,12 @@ use crate::machine;
 use crate::step::{cargo, read, root, run};
 
 /// Builds the scanner and what measures it, installs the peers that it can, and measures.
-pub(crate) fn measure(words: &[&str]) -> Result<(), String> {
+pub(crate) fn connect(options: &[&str]) -> Result<(), String> {
     machine::install(machine::PEERS)?;
     let rustscan = rustscan();
     run(cargo("build --release --package portolan --package portolan-lab --package bench"))?;
     let mut command = Command::new(crate::docs::target_directory()?.join("release/bench"));
-    command.args(words).arg("--rustscan").arg(rustscan).args(["--commit", &commit()?]);
+    command.arg("connect").args(options).arg("--rustscan").arg(rustscan).args(["--commit", &commit()?]);
     run(command)
 }
 
@@ -27,12 +27,9 @@ fn rustscan() -> PathBuf {
     let file = folder.join("bin/rustscan");
     if !file.is_file() {
         println!("installing rustscan {RUSTSCAN} into target/bench-tools");
-        let mut command = Command::new("nice");
-        command.args(["cargo", "install", "rustscan", "--version", RUSTSCAN, "--locked", "--root"]);
-        if let Err(why) = run({
-            command.arg(&folder);
-            command
-        }) {
+        let mut command = cargo("install rustscan --locked --version");
+        command.arg(RUSTSCAN).arg("--root").arg(folder);
+        if let Err(why) = run(command) {
             println!("SKIPPED rustscan: {why}");
         }
     }

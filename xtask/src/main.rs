@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         ["bench", flag @ ("--check" | "--tables")] => bench::tables(flag),
-        ["bench", words @ ..] => bench::measure(words),
+        ["bench", "connect", options @ ..] => bench::connect(options),
         ["lab"] => ci::lab().map(drop),
         ["deny"] => ci::deny().map(drop),
         ["setup"] => machine::install_missing(),
