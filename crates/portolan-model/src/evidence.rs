@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::endpoint::{Address, Endpoint};
+use crate::reason::Reason;
 use crate::time::Instant;
 use crate::udp_probe::Likeness;
 
@@ -82,6 +83,21 @@ impl LocalFault {
     /// Whether it passes by itself when fewer sockets are in use: worth waiting for.
     pub const fn is_shortage(self) -> bool {
         matches!(self, LocalFault::NoPorts | LocalFault::NoDescriptors | LocalFault::NoBuffers)
+    }
+
+    /// Why a port that could not be asked is unknown.
+    pub const fn reason(self) -> Reason {
+        match self {
+            LocalFault::Firewall => Reason::LocalFirewall,
+            LocalFault::NoRoute => Reason::LocalNoRoute,
+            LocalFault::NoNeighbour { on_link: true } => Reason::NoNeighbour,
+            LocalFault::NoNeighbour { on_link: false } => Reason::LocalNoNeighbour,
+            LocalFault::Permission => Reason::LocalPermission,
+            LocalFault::NoPorts => Reason::LocalNoPorts,
+            LocalFault::NoDescriptors => Reason::LocalNoDescriptors,
+            LocalFault::NoBuffers => Reason::LocalNoBuffers,
+            LocalFault::Other(_) => Reason::LocalError,
+        }
     }
 }
 

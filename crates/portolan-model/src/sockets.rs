@@ -7,6 +7,10 @@
 //! whatever comes back is handed over as it came, and only the engine can tell whose answer it is, or that it is a
 //! stranger's.
 
+mod traced;
+
+pub use traced::{Asked, Trace, Traced};
+
 use std::net::SocketAddr;
 
 use crate::endpoint::Endpoint;

@@ -47,18 +47,7 @@ pub fn retries_capped() -> Claim {
 
 /// The claim for a port that our own machine could not ask.
 pub fn local(fault: LocalFault) -> Claim {
-    let reason = match fault {
-        LocalFault::Firewall => Reason::LocalFirewall,
-        LocalFault::NoRoute => Reason::LocalNoRoute,
-        LocalFault::NoNeighbour { on_link: true } => Reason::NoNeighbour,
-        LocalFault::NoNeighbour { on_link: false } => Reason::LocalNoNeighbour,
-        LocalFault::Permission => Reason::LocalPermission,
-        LocalFault::NoPorts => Reason::LocalNoPorts,
-        LocalFault::NoDescriptors => Reason::LocalNoDescriptors,
-        LocalFault::NoBuffers => Reason::LocalNoBuffers,
-        LocalFault::Other(_) => Reason::LocalError,
-    };
-    claim((PortState::Unknown, reason), 0.0, (&[Because::NothingSent], &[Raise::FixHere]))
+    claim((PortState::Unknown, fault.reason()), 0.0, (&[Because::NothingSent], &[Raise::FixHere]))
 }
 
 fn claim(
