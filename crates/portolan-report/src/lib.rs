@@ -1,7 +1,7 @@
 //! What a scan found, told: one [`Sink`](portolan_model::Sink) a file.
 //!
 //! [`TextSink`] is for people, [`PlainSink`] for pipes, [`NdjsonSink`] for programs; [`TalkSink`] says on
-//! stderr what is no result; [`Fan`] feeds several of them. [`FORMATS`] lists what a user may ask for.
+//! stderr what is no result, and [`TraceLines`] what passes the door; [`Fan`] feeds several of them. [`FORMATS`] lists what a user may ask for.
 //!
 //! **Invariant:** no sink writes a control character other than its own line feeds (and, where colour was
 //! asked for, its own SGR sequences), a bidirectional mark or invalid UTF-8, whatever strangers call
@@ -18,6 +18,7 @@ mod paint;
 mod plain;
 mod talk;
 mod text;
+mod trace;
 mod wrap;
 
 pub use fan::{Fan, SinkError};
@@ -27,3 +28,4 @@ pub use ndjson::NdjsonSink;
 pub use plain::PlainSink;
 pub use talk::{TalkOptions, TalkSink};
 pub use text::{TextOptions, TextSink};
+pub use trace::TraceLines;

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use portolan_explain::{Lang, hint, hint_label, more_warnings, warning, warning_label};
-use portolan_model::{Finish, Group, Sink, Verdict, Warning};
+use portolan_explain::{Lang, hint, hint_label, more_warnings, trace_heading, warning, warning_label};
+use portolan_model::{Begin, Finish, Group, Sink, Verdict, Warning};
 
 use crate::charset::Charset;
 use crate::paint::{Style, paint};
@@ -18,6 +18,8 @@ pub struct TalkOptions {
     pub color: bool,
     /// With a hint below a warning, where one helps.
     pub hints: bool,
+    /// With the one line that explains the lines of a trace.
+    pub trace: bool,
 }
 
 /// What is no result, told to people beside the results: warnings and hints, meant for stderr.
@@ -62,6 +64,14 @@ impl<W: Write> TalkSink<W> {
 }
 
 impl<W: Write> Sink for TalkSink<W> {
+    fn begin(&mut self, _begin: &Begin) -> io::Result<()> {
+        if !self.options.trace {
+            return Ok(());
+        }
+        self.line("", Style::None, trace_heading(self.options.lang))?;
+        self.out.flush()
+    }
+
     fn verdict(&mut self, _verdict: &Verdict) -> io::Result<()> {
         Ok(())
     }

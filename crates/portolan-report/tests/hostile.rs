@@ -83,7 +83,8 @@ fn assert_safe(hostile: &Untrusted, width: usize) {
                     assert_lines(&out, &events, hostile);
                 }
             }
-            let mut talk = TalkSink::new(Vec::new(), TalkOptions { lang, ascii, color, hints: true });
+            let mut talk =
+                TalkSink::new(Vec::new(), TalkOptions { lang, ascii, color, hints: true, trace: true });
             replay(&events, &mut talk).expect("memory does not fail");
             assert_inert(&String::from_utf8(talk.into_inner()).expect("UTF-8"), color, ascii);
         }

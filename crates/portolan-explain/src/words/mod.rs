@@ -9,6 +9,7 @@ mod reasons;
 mod states;
 mod summary;
 mod table;
+mod trace;
 mod warnings;
 
 pub use confidence::{because, level, raise};
@@ -26,6 +27,7 @@ pub use table::{
     heading_host, heading_port, heading_reason, heading_rtt, heading_service, heading_state, heading_sure,
     updated,
 };
+pub use trace::{icmp_reason, trace_heading};
 pub use warnings::{more_warnings, warning, warning_label};
 
 use macros::terms;

@@ -7,8 +7,8 @@ use portolan_model::{
 
 use crate::{
     Lang, answer, attempts_with, because, completeness, elapsed, fault, from_port, hint, host_silent, method,
-    not_shown, not_shown_of, overruns, quote, raise, reason, silence_of_udp, state, states, unknown_local,
-    up_without_sure_open, warning, why,
+    not_shown, not_shown_of, overruns, quote, raise, reason, silence_of_udp, state, states, trace_heading,
+    unknown_local, up_without_sure_open, warning, why,
 };
 
 #[test]
@@ -121,6 +121,7 @@ fn everything(lang: Lang) -> Vec<String> {
         [Because::QuoteMatches, Because::QuoteWithoutId].map(|row| quote(lang, &[row]).unwrap().to_owned()),
     );
     all.extend(over_udp().map(|verdict| why(lang, &verdict).to_owned()));
+    all.push(trace_heading(lang).to_owned());
     all.push(silence_of_udp(lang).to_owned());
     all.push(from_port(lang, 69));
     all.push(attempts_with(lang, 2u8, "x"));
