@@ -70,6 +70,7 @@ impl Outputs {
             ascii: screen.ascii,
             color: color(io::stderr().is_terminal()),
             hints: args.hints && io::stderr().is_terminal(),
+            trace: args.packet_trace,
         };
         let context = Context { names: Arc::clone(names), service: services::name, text, flush_lines: true };
         let on_stdout = match args.stdout {

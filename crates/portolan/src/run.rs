@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
-use portolan_model::sockets::Sockets;
+use portolan_model::sockets::{Sockets, Traced};
 use portolan_model::{Address, AddressRange, Begin, Method, Transport, Untrusted};
 use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
@@ -57,12 +57,17 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
         door = door.with_second_lane()?;
     }
     let engine = Engine::new(plan.clone(), door.capacity());
-    let mut pipe = Pipe::start(Box::new(outputs), stop, None).context("start the writer")?;
+    let mut pipe = Pipe::start(Box::new(outputs), trace_out(args), stop, None).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
         pipe.push(Settled::Warning(Box::new(warning)));
     }
-    let finish = drive(engine, &mut door, &mut pipe);
+    let finish = if args.packet_trace {
+        let mut door = Traced::new(door, pipe.trace());
+        drive(engine, &mut door, &mut pipe)
+    } else {
+        drive(engine, &mut door, &mut pipe)
+    };
     let code = exit::of_scan(&finish, gathered.names_missing);
     // Which sinks failed stands in `failures`; the writer's own result says no more.
     let _ = pipe.close(finish);
@@ -75,6 +80,11 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
         (true, true) => Ok(DONE),
         (true, false) => Ok(code),
     }
+}
+
+/// Where the lines of a trace go, if there are any.
+fn trace_out(args: &Args) -> Option<Box<dyn Write + Send>> {
+    args.packet_trace.then(|| Box::new(io::stderr()) as Box<dyn Write + Send>)
 }
 
 /// As typed and looked up → a plan that can run.

@@ -26,6 +26,12 @@ impl Stop {
         Ok(Stop(wanted))
     }
 
+    /// Nobody will want it.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Stop(Arc::default())
+    }
+
     /// Whether a signal came.
     pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)

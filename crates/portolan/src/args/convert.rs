@@ -45,6 +45,7 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         open: typed.is_set("open"),
         reason: typed.is_set("reason"),
         all: typed.is_set("all"),
+        packet_trace: typed.is_set("packet-trace"),
         stdout,
         json_files,
         text_files,

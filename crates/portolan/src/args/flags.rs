@@ -450,6 +450,22 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::new(
         Group::Output,
         "",
+        "packet-trace",
+        Takes::Nothing,
+        both(
+            "a line a call and a line an answer, on stderr",
+            "une ligne par appel et par réponse, sur stderr",
+        ),
+    )
+    .more(
+        "The scan asks the kernel and hears from it, so these are calls and what came of them, not packets. \
+         If standard error is read slowly, the scan waits for it: no line is lost.",
+        "Le scan interroge le noyau et l’écoute\u{a0}: ce sont des appels et leurs suites, non des paquets. \
+         Si la sortie d’erreur est lue lentement, le scan l’attend\u{a0}: aucune ligne n’est perdue.",
+    ),
+    Flag::new(
+        Group::Output,
+        "",
         "color",
         Takes::Last(both("WHEN", "QUAND")),
         both("auto, always or never", "auto, always (toujours) ou never (jamais)"),

@@ -85,6 +85,8 @@ pub struct Args {
     pub reason: bool,
     /// `--all`: fold nothing.
     pub all: bool,
+    /// `--packet-trace`: tell each call and each answer.
+    pub packet_trace: bool,
     /// What stdout carries (`-q`, `--json`, `-oJ -`, `-oN -`).
     pub stdout: Stdout,
     /// `-oJ`: files for NDJSON.

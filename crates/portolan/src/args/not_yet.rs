@@ -125,7 +125,6 @@ const REFUSED: &[Refused] = &[
     later(&["-v", "--verbose"], both("more messages", "plus de messages"), None),
     later(&["-d", "--debug"], both("messages for debugging", "messages de mise au point"), None),
     later(&["--stats-every"], both("progress at intervals", "progression par intervalles"), None),
-    later(&["--packet-trace"], both("a line a packet", "une ligne par paquet"), None),
     later(&["--pcapng"], both("capture into a file", "capture dans un fichier"), None),
     later(&["--ascii"], both("plain characters only", "caractères simples seulement"), None),
     later(&["--resume", "--checkpoint"], both("stop and go on", "arrêt et reprise"), None),

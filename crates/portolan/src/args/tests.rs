@@ -64,6 +64,7 @@ fn plain() -> Args {
         open: false,
         reason: false,
         all: false,
+        packet_trace: false,
         stdout: Stdout::Table,
         json_files: vec![],
         text_files: vec![],
@@ -177,7 +178,7 @@ fn lines_that_mean_the_same() {
 fn everything_at_once() {
     let all = args(
         "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all -6 --exclude-ports 25 --exclude-ports 80 \
-         -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all -oJ j1 -oJ j2 -oN n --color never --no-hints",
+         -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all --packet-trace -oJ j1 -oJ j2 -oN n --color never --no-hints",
     );
     let wanted = Args {
         targets: vec!["a".into(), "b".into()],
@@ -199,6 +200,7 @@ fn everything_at_once() {
         open: true,
         reason: true,
         all: true,
+        packet_trace: true,
         json_files: vec!["j1".into(), "j2".into()],
         text_files: vec!["n".into()],
         color: Color::Never,
