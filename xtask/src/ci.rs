@@ -1,11 +1,7 @@
 use std::time::Instant;
 
 use crate::step::{self, Tally, cargo, run_tests, step};
-<<<<<<< HEAD
-use crate::{bench, docs, house, machine};
-=======
-use crate::{docs, house, instructions, machine};
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
+use crate::{bench, docs, house, instructions, machine};
 
 /// Everything that CI runs, cheapest first; stops at the first failure.
 pub(crate) fn run() -> Result<(), String> {
@@ -19,12 +15,8 @@ pub(crate) fn run() -> Result<(), String> {
         run_cargo("clippy --package portolan --test lab -- -D warnings")
     })?;
     tally.add(step("tests", tests)?);
-<<<<<<< HEAD
     step("tables of the bench", || bench::tables("--check"))?;
-    // One optimised build serves the generated files and the lab.
-=======
     // One optimised build serves the generated files and the lab; the hot paths share its crates.
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
     step("release build", || run_cargo("build --release --package portolan"))?;
     step("generated files", docs::check)?;
     tally.add(step("instructions", instructions::check)?);

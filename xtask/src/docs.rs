@@ -41,11 +41,7 @@ fn generate() -> Result<Vec<(&'static str, Vec<u8>)>, String> {
         .collect()
 }
 
-<<<<<<< HEAD
-/// Where cargo puts what it builds.
-=======
 /// Where cargo builds.
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
 pub(crate) fn target_directory() -> Result<PathBuf, String> {
     let metadata = crate::house::metadata()?;
     let folder = metadata["target_directory"].as_str();

@@ -10,12 +10,8 @@ pub(crate) fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-<<<<<<< HEAD
-/// Installs what the lab needs and is not there.
-=======
 /// Installs what the lab and the counts of instructions need and is not there. Not root, or not Debian: says so, and they
 /// will skip by name; in CI that is a failure.
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
 pub(crate) fn install_missing() -> Result<(), String> {
     install(TOOLS)
 }
@@ -98,14 +94,10 @@ fn apt_get(words: &[&str]) -> Result<(), String> {
     run(command)
 }
 
-<<<<<<< HEAD
 /// Scanners that the bench compares with, in the same form.
 pub(crate) const PEERS: &[(&str, &str)] = &[("nmap", "nmap"), ("nft", "nftables"), ("ip", "iproute2")];
 
-/// A tool of the lab and the Debian package it comes in, packages together.
-=======
 /// A tool of the lab or of the counts and the Debian package it comes in, packages together.
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
 const TOOLS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("ip", "iproute2"),

@@ -30,13 +30,10 @@ fn main() -> ExitCode {
         ["arrows"] => house::check(),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
-<<<<<<< HEAD
         ["bench", flag @ ("--check" | "--tables")] => bench::tables(flag),
         ["bench", "connect", options @ ..] => bench::connect(options),
-=======
         ["instructions"] => instructions::check().map(drop),
         ["instructions", "--write"] => instructions::write(),
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
         ["lab"] => ci::lab().map(drop),
         ["deny"] => ci::deny().map(drop),
         ["setup"] => machine::install_missing(),
@@ -56,14 +53,11 @@ usage: cargo xtask VERB
   ci              everything CI runs, in CI's order
   arrows          the house rules: who imports whom, unsafe, the clock, file sizes
   docs [--check]  write (or compare) the man page and the shell completions
-<<<<<<< HEAD
   bench connect [--rounds N] [--only SCENARIO]
                   portolan beside other scanners, side by side (root, in network namespaces)
   bench --check   compare bench/RESULTS.md with the runs that are kept (--tables writes it anew)
-=======
   instructions [--write]
                   count (or keep) the instructions of the hot paths, with valgrind
->>>>>>> 20242ee (xtask: the instructions of the hot paths are counted and may not grow unseen)
   lab             the kernel-level tests alone (root, in network namespaces)
   deny            licences, sources and duplicates of the dependencies
   setup           install the Debian packages that the lab and the counts need (root)";
