@@ -65,6 +65,7 @@ impl Pipe {
     /// The first thing told.
     pub(crate) fn begin(&mut self, begin: Begin) {
         self.send(Message::Begin(Box::new(begin)));
+        self.flush();
     }
 
     /// Whoever tells this has its lines written in order with everything else. They are lines already when they
