@@ -16,5 +16,6 @@ pub mod error_queue;
 pub mod interfaces;
 pub mod limits;
 pub mod socket;
+pub mod terminal;
 
 pub use rustix::io::Errno;
