@@ -23,7 +23,7 @@ _portolan() {
 
     case "${cmd}" in
         portolan)
-            opts="-4 -6 -p -F -n -T -q -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --ports --fast --top-ports --exclude-ports --connect --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --shard --seed --open --reason --all --quiet --json --output-json --output-text --color --lang --no-hints --help --version"
+            opts="-4 -6 -p -F -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --ports --fast --top-ports --exclude-ports --connect --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --shard --seed --open --reason --all --quiet --json --output-json --output-text --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -168,6 +168,13 @@ _portolan() {
                     ;;
                 --lang)
                     COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stats-every)
+                    COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

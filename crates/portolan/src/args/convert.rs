@@ -11,6 +11,7 @@ use portolan_explain::Lang;
 use super::command::TARGETS;
 use super::flags::{FLAGS, Flag, TIMINGS, Takes};
 use super::problem::{About, Problem};
+use super::talk::talk;
 use super::{Args, Color, Family, Generate, Ports, Source, Stdout};
 
 /// The scan that the line asks for.
@@ -47,6 +48,7 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         color: color(&typed)?,
         lang,
         hints: !typed.is_set("no-hints"),
+        talk: talk(&typed)?,
     };
     typed.choice("lang")?;
     check_stdin(&args)?;
@@ -78,6 +80,7 @@ pub(super) fn alone(verb: &'static str, matches: &ArgMatches) -> Result<(), Prob
     }
     let given = |flag: &&Flag| match flag.takes {
         Takes::Nothing => typed.is_set(flag.long),
+        Takes::Times => typed.times(flag.long) > 0,
         _ => typed.all(flag.long).next().is_some(),
     };
     match FLAGS.iter().filter(|flag| flag.long != "lang").find(given) {
@@ -198,11 +201,16 @@ fn outputs(typed: &Typed<'_>) -> Result<(Stdout, Vec<PathBuf>, Vec<PathBuf>), Pr
 }
 
 /// clap's matches, read by the table.
-struct Typed<'a>(&'a ArgMatches);
+pub(super) struct Typed<'a>(&'a ArgMatches);
 
 impl<'a> Typed<'a> {
-    fn is_set(&self, id: &str) -> bool {
+    pub(super) fn is_set(&self, id: &str) -> bool {
         self.0.get_flag(id)
+    }
+
+    /// How often a flag was given that may be given several times.
+    pub(super) fn times(&self, id: &str) -> u8 {
+        self.0.get_count(id)
     }
 
     fn all(&self, id: &str) -> impl Iterator<Item = &'a OsStr> + use<'a> {
@@ -226,7 +234,7 @@ impl<'a> Typed<'a> {
         self.all(id).map(|value| text(id, value)).collect()
     }
 
-    fn last_text(&self, id: &'static str) -> Result<Option<String>, Problem> {
+    pub(super) fn last_text(&self, id: &'static str) -> Result<Option<String>, Problem> {
         self.all(id).last().map(|value| text(id, value)).transpose()
     }
 

@@ -41,6 +41,8 @@ pub(super) enum Problem {
     Choice { flag: &'static Flag, value: String },
     /// Not `I/N`.
     Shard { value: String },
+    /// Not a time, or none at all.
+    Time { flag: &'static str, value: String },
     /// Two flags of which one is allowed.
     Exclusive { first: String, second: String, about: About },
     /// Two outputs into one file.
@@ -139,6 +141,15 @@ impl Problem {
                     format!("--shard: '{value}' is not a part such as 1/4 (I/N, I from 1 to N)"),
                     format!(
                         "--shard\u{a0}: «\u{a0}{value}\u{a0}» n’est pas une part telle que 1/4 (I/N, I de 1 à N)"
+                    ),
+                )
+            }
+            Problem::Time { flag, value } => {
+                let value = shown(value);
+                say(
+                    format!("{flag}: '{value}' is not a time such as 10s, 1m or 500ms, above 0"),
+                    format!(
+                        "{flag}\u{a0}: «\u{a0}{value}\u{a0}» n’est pas une durée telle que 10s, 1m ou 500ms, supérieure à 0"
                     ),
                 )
             }
