@@ -78,11 +78,8 @@ impl Terminal {
                 self.rows[row].cells.truncate(column);
                 self.rows[row].wraps = false;
             }
-            (Some('['), "", Some('K')) => {
-                let (row, column) = self.at;
-                self.rows[row].cells.truncate(column);
-                self.rows[row].wraps = false;
-            }
+            // Some terminals still take the row to go on in the next.
+            (Some('['), "", Some('K')) => self.rows[self.at.0].cells.truncate(self.at.1),
             (Some('['), count, Some('A')) => {
                 let up: usize = count.parse().expect("a number of rows");
                 self.at.0 = self.at.0.saturating_sub(up).max(self.top);
