@@ -23,7 +23,7 @@ _portolan() {
 
     case "${cmd}" in
         portolan)
-            opts="-4 -6 -p -F -n -T -q -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --ports --fast --top-ports --exclude-ports --connect --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --shard --seed --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --help --version"
+            opts="-4 -6 -p -F -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --ports --fast --top-ports --exclude-ports --connect --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --min-rate --max-retries --host-timeout --shard --seed --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -115,6 +115,27 @@ _portolan() {
                     fi
                     return 0
                     ;;
+                --min-rate)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --max-retries)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --host-timeout)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --shard)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -168,6 +189,13 @@ _portolan() {
                     ;;
                 --lang)
                     COMPREPLY=($(compgen -W "en fr" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stats-every)
+                    COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -11,6 +11,9 @@ normal\t''
 aggressive\t''
 insane\t''"
 complete -c portolan -l max-rate -d 'at most N probes a second' -r -f
+complete -c portolan -l min-rate -d 'at least N probes a second, while there is something to ask' -r -f
+complete -c portolan -l max-retries -d 'ask a silent port at most N times more (0 to 11)' -r -f
+complete -c portolan -l host-timeout -d 'spend at most TIME on a host: 30s, 15m, 2h' -r -f
 complete -c portolan -l shard -d 'do only part I of N' -r -f
 complete -c portolan -l seed -d 'the seed of every order: same seed, same order' -r -f
 complete -c portolan -l output-json -d 'NDJSON into a file, - for standard output' -r -F
@@ -20,6 +23,7 @@ always\t''
 never\t''"
 complete -c portolan -l lang -d 'en or fr' -r -f -a "en\t''
 fr\t''"
+complete -c portolan -l stats-every -d 'tell progress so often: 10s, 1m, 500ms' -r -f
 complete -c portolan -l resolve-all -d 'ask every address of a name, not one'
 complete -c portolan -s 4 -l ipv4 -d 'IPv4 addresses only'
 complete -c portolan -s 6 -l ipv6 -d 'IPv6 addresses only'
@@ -36,5 +40,8 @@ complete -c portolan -s q -l quiet -d 'print only host:port of open ports'
 complete -c portolan -l json -d 'NDJSON on standard output'
 complete -c portolan -l packet-trace -d 'a line a call and a line an answer, on stderr'
 complete -c portolan -l no-hints -d 'no advice after results and errors'
+complete -c portolan -s v -l verbose -d 'tell each host as it is finished, and all warnings'
+complete -c portolan -s d -l debug -d 'inner numbers in the lines of progress'
+complete -c portolan -l accessible -d 'words instead of marks, for a screen reader'
 complete -c portolan -s h -l help -d 'this page; --help tells everything'
 complete -c portolan -s V -l version -d 'the version'

@@ -10,6 +10,7 @@
 mod begin;
 mod evidence;
 mod ports;
+mod progress;
 mod totals;
 mod verdict;
 mod warning;
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use begin::{BeginRecord, PlanRecord};
 pub use evidence::{FactRecord, ObservationRecord};
 pub use ports::{PortsRecord, RttRecord, TargetRecord};
+pub use progress::{LeftRecord, ProgressRecord};
 pub use totals::{CountsRecord, FinishRecord, HostRecord, HostsRecord};
 pub use verdict::{ConfidenceRecord, ServiceRecord, VerdictRecord};
 pub use warning::{WarningDetails, WarningRecord};
@@ -42,6 +44,8 @@ pub enum Record {
     Update(VerdictRecord),
     /// Something to know.
     Warning(WarningRecord),
+    /// How far the scan has come; only where it was asked for.
+    Progress(ProgressRecord),
     /// Last: what was done.
     Finish(FinishRecord),
 }

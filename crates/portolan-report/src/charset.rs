@@ -52,6 +52,49 @@ impl Charset {
         }
     }
 
+    /// Sets the parts of a line apart.
+    pub(crate) const fn dot(self) -> &'static str {
+        match self {
+            Charset::Utf8 => "·",
+            Charset::Ascii => "-",
+        }
+    }
+
+    /// Before a number that may be too small.
+    pub(crate) const fn at_least(self) -> &'static str {
+        match self {
+            Charset::Utf8 => "≥",
+            Charset::Ascii => ">=",
+        }
+    }
+
+    /// A horizontal rule of that many columns.
+    pub(crate) fn rule(self, columns: usize) -> String {
+        match self {
+            Charset::Utf8 => "─",
+            Charset::Ascii => "-",
+        }
+        .repeat(columns)
+    }
+
+    /// What is done of a bar of that many columns, and what is left.
+    pub(crate) fn bar(self, share: f64, columns: usize) -> (String, String) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a line's columns, in halves"
+        )]
+        let halves = (share.clamp(0.0, 1.0) * (columns * 2) as f64) as usize;
+        let (full, half) = (halves / 2, halves % 2);
+        match self {
+            Charset::Utf8 => {
+                let done = "━".repeat(full) + if half == 1 { "╸" } else { "" };
+                (done, "─".repeat(columns - full - half))
+            }
+            Charset::Ascii => ("#".repeat(full), ".".repeat(columns - full)),
+        }
+    }
+
     /// One to four marks of four.
     pub(crate) const fn sure(self, level: Level) -> &'static str {
         match (self, level) {

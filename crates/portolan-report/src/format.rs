@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portolan_explain::{Lang, msg};
 use portolan_model::Sink;
@@ -31,6 +32,8 @@ pub struct Context {
     pub text: TextOptions,
     /// Whether NDJSON is flushed line by line.
     pub flush_lines: bool,
+    /// How often NDJSON tells progress, if it was asked to.
+    pub progress_every: Option<Duration>,
 }
 
 /// Every format, in the order in which help lists them.
@@ -55,7 +58,11 @@ pub const FORMATS: &[Format] = &[
         about: about_ndjson,
         build: |out, context| {
             let names = Arc::clone(&context.names);
-            Box::new(NdjsonSink::new(out, names, context.service, context.flush_lines))
+            let sink = NdjsonSink::new(out, names, context.service, context.flush_lines);
+            match context.progress_every {
+                Some(interval) => Box::new(sink.with_progress(interval)),
+                None => Box::new(sink),
+            }
         },
     },
 ];

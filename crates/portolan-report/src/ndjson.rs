@@ -1,29 +1,37 @@
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portolan_model::record::{
-    BeginRecord, FinishRecord, HostRecord, PortsRecord, Record, VerdictRecord, WarningRecord,
+    BeginRecord, FinishRecord, HostRecord, PortsRecord, ProgressRecord, Record, VerdictRecord, WarningRecord,
 };
-use portolan_model::{Begin, Finish, Group, HostReport, Sink, Verdict, Warning};
+use portolan_model::{Begin, Finish, Group, HostReport, Progress, Sink, Verdict, Warning};
 
 use crate::names::{Names, ServiceName};
+use crate::ticker::Every;
 
 /// NDJSON: one event a line, as `docs/schema/portolan-1.json` describes it.
 ///
 /// A line is handed over whole, in one write, so that a reader never sees half an event while the scan
-/// runs. Progress is not an event.
+/// runs. Progress is an event only where it was asked for.
 pub struct NdjsonSink<W> {
     out: W,
     names: Arc<Names>,
     service: ServiceName,
     flush_lines: bool,
     line: Vec<u8>,
+    every: Option<Every>,
 }
 
 impl<W: Write> NdjsonSink<W> {
     /// A sink into `out`; with `flush_lines` each event is flushed at once, as a pipe's reader wants it.
     pub const fn new(out: W, names: Arc<Names>, service: ServiceName, flush_lines: bool) -> Self {
-        NdjsonSink { out, names, service, flush_lines, line: Vec::new() }
+        NdjsonSink { out, names, service, flush_lines, line: Vec::new(), every: None }
+    }
+
+    /// The same with an event of progress at intervals.
+    pub fn with_progress(self, interval: Duration) -> Self {
+        NdjsonSink { every: Some(Every::new(interval)), ..self }
     }
 
     /// Gives the writer back.
@@ -75,6 +83,13 @@ impl<W: Write> Sink for NdjsonSink<W> {
 
     fn warning(&mut self, warning: &Warning) -> io::Result<()> {
         self.write(&Record::Warning(WarningRecord::new(warning)))
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        if !self.every.as_mut().is_some_and(|every| every.is_due(progress.elapsed)) {
+            return Ok(());
+        }
+        self.write(&Record::Progress(ProgressRecord::new(progress)))
     }
 
     fn finish(&mut self, finish: &Finish) -> io::Result<()> {

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+use portolan_explain as words;
 use portolan_explain::{Lang, hint, hint_label, more_warnings, trace_heading, warning, warning_label};
-use portolan_model::{Begin, Finish, Group, Sink, Verdict, Warning};
+use portolan_model::{Begin, Finish, Group, HostReport, HostState, Sink, Verdict, Warning};
 
 use crate::charset::Charset;
 use crate::paint::{Style, paint};
@@ -20,6 +21,8 @@ pub struct TalkOptions {
     pub hints: bool,
     /// With the one line that explains the lines of a trace.
     pub trace: bool,
+    /// 1: all warnings, and each host as it is finished; 2: also what is folded.
+    pub verbose: u8,
 }
 
 /// What is no result, told to people beside the results: warnings and hints, meant for stderr.
@@ -76,8 +79,20 @@ impl<W: Write> Sink for TalkSink<W> {
         Ok(())
     }
 
-    fn ports(&mut self, _group: &Group) -> io::Result<()> {
-        Ok(())
+    fn ports(&mut self, group: &Group) -> io::Result<()> {
+        if self.options.verbose < 2 {
+            return Ok(());
+        }
+        self.line("", Style::None, &folded(group, self.options.lang))?;
+        self.out.flush()
+    }
+
+    fn host(&mut self, host: &HostReport) -> io::Result<()> {
+        if self.options.verbose == 0 {
+            return Ok(());
+        }
+        self.line("", Style::None, &finished(host, self.options.lang))?;
+        self.out.flush()
     }
 
     fn update(&mut self, _verdict: &Verdict) -> io::Result<()> {
@@ -87,7 +102,7 @@ impl<W: Write> Sink for TalkSink<W> {
     fn warning(&mut self, about: &Warning) -> io::Result<()> {
         let told = self.told.entry(about.id()).or_default();
         *told += 1;
-        if *told > TOLD {
+        if *told > TOLD && self.options.verbose == 0 {
             return Ok(());
         }
         let lang = self.options.lang;
@@ -99,10 +114,57 @@ impl<W: Write> Sink for TalkSink<W> {
     fn finish(&mut self, _finish: &Finish) -> io::Result<()> {
         let lang = self.options.lang;
         for (id, told) in std::mem::take(&mut self.told) {
-            if told > TOLD {
+            if told > TOLD && self.options.verbose == 0 {
                 self.line(warning_label(lang), Style::Yellow, &more_warnings(lang, told - TOLD, id))?;
             }
         }
         self.out.flush()
     }
+}
+
+/// A host that is finished, in one line.
+fn finished(host: &HostReport, lang: Lang) -> String {
+    let target = host.target.to_string();
+    match host.state {
+        HostState::Up => {
+            let counts = host.counts.iter().filter(|(_, n)| *n > 0);
+            let mut list: Vec<String> = counts
+                .map(|(state, n)| format!("{} {}", words::number(lang, n), words::states(lang, state, n)))
+                .collect();
+            list.extend(host.rtt.map(|rtt| words::round_trip(lang, &words::rtt(lang, rtt))));
+            if host.loss >= 0.0005 {
+                list.push(words::loss(lang, &words::percent(lang, host.loss)));
+            }
+            words::host_finished(lang, &target, &list.join(", "))
+        }
+        HostState::Down => {
+            let why = host.reason.map(|why| format!(" ({})", why.token())).unwrap_or_default();
+            words::host_down(lang, &target, &why)
+        }
+        HostState::Unknown => words::host_silent(lang, &target),
+    }
+}
+
+/// Ports alike, in one line.
+fn folded(group: &Group, lang: Lang) -> String {
+    let targets: Vec<String> = group
+        .targets
+        .iter()
+        .map(|range| {
+            if range.first == range.last {
+                range.first.to_string()
+            } else {
+                format!("{}-{}", range.first, range.last)
+            }
+        })
+        .collect();
+    let by =
+        group.from.map(|from| format!(" {}", words::sent_by(lang, &from.to_string()))).unwrap_or_default();
+    let what = format!(
+        "{} {} ({}{by})",
+        words::number(lang, group.count),
+        words::states(lang, group.state, group.count),
+        group.reason.token()
+    );
+    words::alike(lang, &targets.join(", "), &what, &format!("{} {}", group.transport, group.ports))
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use portolan_explain::{Lang, rtt, silence_of_udp, state, updated};
+use portolan_explain::{Lang, level, none, rtt, silence_of_udp, updated};
 use portolan_model::{
     Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, PortState, Sink, Verdict,
 };
@@ -38,6 +38,8 @@ pub struct TextOptions {
     pub reason: bool,
     /// Open ports only.
     pub open_only: bool,
+    /// In words instead of marks, for a screen reader.
+    pub accessible: bool,
 }
 
 /// The table for people.
@@ -117,20 +119,22 @@ impl<W: Write> TextSink<W> {
             let gap = if service.is_empty() { "" } else { " " };
             service = format!("{service}{gap}({})", self.charset.words(updated(lang)));
         }
+        let nothing = if self.options.accessible { none(lang) } else { "-" }.to_owned();
         Row {
-            replaces,
+            replaces: replaces && !self.options.accessible,
             host: self.label(endpoint.address),
             port: format!("{}/{}", endpoint.port, endpoint.transport),
             state: verdict.state(),
-            state_word: self.charset.words(state(lang, verdict.state())).into_owned(),
+            state_word: self.charset.words(&columns::state_word(&self.options, verdict.state())).into_owned(),
             reason: verdict.reason().token(),
             rtt: verdict
                 .rtt
-                .map_or_else(|| "-".to_owned(), |round| self.charset.words(&rtt(lang, round)).into_owned()),
+                .map_or_else(|| nothing.clone(), |round| self.charset.words(&rtt(lang, round)).into_owned()),
             // How sure one is of not knowing helps nobody.
-            sure: match verdict.state() {
-                PortState::Unknown => "-",
-                _ => self.charset.sure(verdict.claim.confidence.level()),
+            sure: match (verdict.state(), verdict.claim.confidence.level()) {
+                (PortState::Unknown, _) => nothing,
+                (_, sure) if self.options.accessible => self.charset.words(level(lang, sure)).into_owned(),
+                (_, sure) => self.charset.sure(sure).to_owned(),
             },
             service,
         }

@@ -138,8 +138,10 @@ fn talk_is_bounded() {
         events.insert(1, Event::Warning(Warning::Unresolved { name }));
     }
     for (lang, ascii, color) in [(Lang::En, false, true), (Lang::Fr, false, false), (Lang::Fr, true, false)] {
-        let mut sink =
-            TalkSink::new(Vec::new(), TalkOptions { lang, ascii, color, hints: true, trace: true });
+        let mut sink = TalkSink::new(
+            Vec::new(),
+            TalkOptions { lang, ascii, color, hints: true, trace: true, verbose: 0 },
+        );
         replay(&events, &mut sink).unwrap();
         let text = String::from_utf8(sink.into_inner()).unwrap();
         insta::assert_snapshot!(

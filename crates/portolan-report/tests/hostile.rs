@@ -74,7 +74,8 @@ fn assert_safe(hostile: &Untrusted, width: usize) {
         for (color, ascii, reason, open_only) in
             [(false, false, true, false), (true, false, false, false), (false, true, true, true)]
         {
-            let text = TextOptions { lang, width: Some(width), color, ascii, reason, open_only };
+            let text =
+                TextOptions { lang, width: Some(width), color, ascii, reason, open_only, accessible: false };
             for format in FORMATS {
                 let out = told(format, &events, hostile, text.clone());
                 // NDJSON is UTF-8 by its definition (RFC 8259 section 8.1).
@@ -83,8 +84,10 @@ fn assert_safe(hostile: &Untrusted, width: usize) {
                     assert_lines(&out, &events, hostile);
                 }
             }
-            let mut talk =
-                TalkSink::new(Vec::new(), TalkOptions { lang, ascii, color, hints: true, trace: true });
+            let mut talk = TalkSink::new(
+                Vec::new(),
+                TalkOptions { lang, ascii, color, hints: true, trace: true, verbose: 0 },
+            );
             replay(&events, &mut talk).expect("memory does not fail");
             assert_inert(&String::from_utf8(talk.into_inner()).expect("UTF-8"), color, ascii);
         }
@@ -102,7 +105,13 @@ fn told(
             .into_iter()
             .chain([(v4(200), Untrusted::new([hostile.bytes(), b"2"].concat()))])
             .collect();
-    let context = Context { names: Arc::new(names), service: canned::SERVICE, text, flush_lines: false };
+    let context = Context {
+        names: Arc::new(names),
+        service: canned::SERVICE,
+        text,
+        flush_lines: false,
+        progress_every: Some(std::time::Duration::from_secs(1)),
+    };
     let out = Shared::default();
     let mut sink = format.sink(Box::new(out.clone()), &context);
     replay(events, sink.as_mut()).expect("memory does not fail");

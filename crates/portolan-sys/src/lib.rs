@@ -18,6 +18,7 @@ pub mod error_queue;
 pub mod interfaces;
 pub mod limits;
 pub mod socket;
+pub mod terminal;
 pub mod tun;
 pub mod usage;
 

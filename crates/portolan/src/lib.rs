@@ -11,5 +11,6 @@ mod pipe;
 mod ports;
 mod run;
 mod stop;
+mod view;
 
 pub use run::main;

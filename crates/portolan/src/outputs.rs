@@ -5,13 +5,19 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use portolan_model::{Begin, Finish, Group, HostReport, Progress, Sink, Untrusted, Verdict, Warning};
-use portolan_report::{Context, Fan, Format, Names, SinkError, TalkOptions, TalkSink, TextOptions};
+use portolan_report::{
+    Context, Fan, Format, Names, PanelOptions, SinkError, TalkOptions, TalkSink, TextOptions, TickerOptions,
+    TickerSink,
+};
 use portolan_target::services;
 
 use crate::args::{Args, Color, Stdout};
+use crate::stop::Stop;
+use crate::view::{KeySink, View};
 
 /// The name under which a failure of standard output is told.
 const STDOUT: &str = "stdout";
@@ -21,6 +27,7 @@ const STDERR: &str = "stderr";
 pub(crate) struct Outputs {
     fan: Fan,
     failures: Failures,
+    progress_every: Option<Duration>,
 }
 
 /// What could not be written; shared, since the sinks live in the writer's thread.
@@ -48,14 +55,15 @@ fn is_quiet(error: &SinkError) -> bool {
 }
 
 impl Outputs {
-    /// Opens everything that `args` asks for.
+    /// Opens everything that `args` asks for; `stop` is what a key may raise.
     pub(crate) fn open(
         args: &Args,
         names: &Arc<Names>,
         env: &dyn Fn(&str) -> Option<String>,
+        stop: &Stop,
     ) -> Result<Self> {
         let stdout = io::stdout();
-        let screen = Screen::of(env);
+        let screen = Screen::of(args, env);
         let color = |terminal: bool| screen.colors(args.color, terminal);
         let text = TextOptions {
             lang: args.lang,
@@ -64,22 +72,34 @@ impl Outputs {
             ascii: screen.ascii,
             reason: args.reason,
             open_only: args.open,
+            accessible: screen.accessible,
         };
-        let talk = TalkOptions {
-            lang: args.lang,
-            ascii: screen.ascii,
-            color: color(io::stderr().is_terminal()),
-            hints: args.hints && io::stderr().is_terminal(),
-            trace: args.packet_trace,
+        let view = View::of(args, screen.accessible, screen.dumb);
+        let context = Context {
+            names: Arc::clone(names),
+            service: services::name,
+            text,
+            flush_lines: true,
+            progress_every: view.event_every,
         };
-        let context = Context { names: Arc::clone(names), service: services::name, text, flush_lines: true };
         let on_stdout = match args.stdout {
             Stdout::Table => "text",
             Stdout::Quiet => "plain",
             Stdout::Ndjson => "ndjson",
         };
-        let mut sinks =
-            vec![(STDOUT.to_owned(), sink(on_stdout, Box::new(BufWriter::new(stdout)), &context))];
+        let mut sinks: Vec<(String, Box<dyn Sink + Send>)> = Vec::new();
+        let mut out: Box<dyn Write + Send> = Box::new(BufWriter::new(io::stdout()));
+        let mut talk_out: [Box<dyn Write + Send>; 2] = [Box::new(io::stderr()), Box::new(io::stderr())];
+        if view.panel {
+            let (lang, ascii, color) = (args.lang, screen.ascii, context.text.color);
+            let (live, above) = View::live(PanelOptions { lang, ascii, color, keys: view.keys })
+                .context("draw on the terminal")?;
+            // First, so that it is gone when the others write the end.
+            sinks.push((STDERR.to_owned(), live));
+            talk_out = [Box::new(above.clone()), Box::new(above.clone())];
+            out = Box::new(above);
+        }
+        sinks.push((STDOUT.to_owned(), sink(on_stdout, out, &context)));
         for path in &args.json_files {
             let file = create(path).with_context(|| format!("-oJ {}", shown(path)))?;
             sinks.push((shown(path), sink("ndjson", file, &context)));
@@ -89,8 +109,42 @@ impl Outputs {
             let text = TextOptions { width: None, color: false, ascii: false, ..context.text.clone() };
             sinks.push((shown(path), sink("text", file, &Context { text, ..context.clone() })));
         }
-        sinks.push((STDERR.to_owned(), Box::new(TalkSink::new(io::stderr(), talk))));
-        Ok(Outputs { fan: Fan::new(sinks), failures: Failures::default() })
+        let talk = TalkOptions {
+            lang: args.lang,
+            ascii: screen.ascii,
+            color: color(io::stderr().is_terminal()),
+            hints: args.hints && io::stderr().is_terminal(),
+            trace: args.packet_trace,
+            verbose: args.talk.verbose,
+        };
+        let [talk_out, line_out] = talk_out;
+        sinks.push((STDERR.to_owned(), Box::new(TalkSink::new(talk_out, talk))));
+        if let Some(every) = view.line_every {
+            let ticker = TickerOptions {
+                lang: args.lang,
+                ascii: screen.ascii,
+                accessible: screen.accessible,
+                debug: args.talk.debug,
+                keys: view.keys && !view.panel,
+                every,
+                width: io::stderr().is_terminal().then(|| columns(&io::stderr())).flatten(),
+            };
+            sinks.push((STDERR.to_owned(), Box::new(TickerSink::new(line_out, ticker))));
+        }
+        if view.panel || view.keys {
+            let keys = KeySink::new(view.keys, stop.clone()).context("listen to signals")?;
+            sinks.push((STDERR.to_owned(), Box::new(keys)));
+        }
+        Ok(Outputs {
+            fan: Fan::new(sinks),
+            failures: Failures::default(),
+            progress_every: view.progress_every(),
+        })
+    }
+
+    /// How often the sinks want to hear of progress, if they do.
+    pub(crate) fn progress_every(&self) -> Option<Duration> {
+        self.progress_every
     }
 
     /// Where failures can be looked up while and after the sinks are used.
@@ -153,12 +207,15 @@ impl Sink for Outputs {
 /// What the terminal can show.
 struct Screen {
     ascii: bool,
+    accessible: bool,
+    /// It cannot move its cursor.
+    dumb: bool,
     no_color: bool,
     force_color: bool,
 }
 
 impl Screen {
-    fn of(env: &dyn Fn(&str) -> Option<String>) -> Self {
+    fn of(args: &Args, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
         let forced = |name: &str| env(name).is_some_and(|value| !value.is_empty() && value != "0");
         let charset = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -168,15 +225,19 @@ impl Screen {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")
         });
+        let dumb = env("TERM").is_some_and(|term| term == "dumb");
         Screen {
             ascii: !utf8,
-            no_color: set("NO_COLOR") || env("TERM").is_some_and(|term| term == "dumb"),
+            accessible: args.talk.accessible || forced("PORTOLAN_ACCESSIBLE"),
+            dumb,
+            no_color: set("NO_COLOR") || dumb,
             force_color: forced("CLICOLOR_FORCE") || forced("FORCE_COLOR"),
         }
     }
 
     fn colors(&self, wanted: Color, terminal: bool) -> bool {
         match wanted {
+            _ if self.accessible => false,
             Color::Always => true,
             Color::Never => false,
             Color::Auto => !self.no_color && (terminal || self.force_color),

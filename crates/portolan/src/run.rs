@@ -12,6 +12,7 @@ use portolan_model::{Address, AddressRange, Begin, Method, Transport, Untrusted}
 use portolan_net::SocketDoor;
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sys::clock;
+use portolan_sys::terminal::AsFound;
 use portolan_target::{AddressSet, Ports, partition};
 
 use crate::args::{self, Args, Parsed};
@@ -47,17 +48,19 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A scan, from what was typed to the exit code.
 fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
     let stop = Stop::install().context("listen to signals")?;
+    let _terminal = AsFound;
     let gathered = gather(args, &portolan_detect::udp_ports())?;
     let plan = plan(args, &gathered)?;
     let names = Arc::new(gathered.names);
-    let outputs = Outputs::open(args, &names, env)?;
-    let failures = outputs.failures();
+    let outputs = Outputs::open(args, &names, env, &stop)?;
+    let (failures, progress_every) = (outputs.failures(), outputs.progress_every());
     let mut door = SocketDoor::open(gathered.excluded.addresses().clone())?;
     if pays_a_second_lane(&plan, &gathered.entries) {
         door = door.with_second_lane()?;
     }
     let engine = Engine::new(plan.clone(), door.capacity());
-    let mut pipe = Pipe::start(Box::new(outputs), trace_out(args), stop, None).context("start the writer")?;
+    let mut pipe =
+        Pipe::start(Box::new(outputs), trace_out(args), stop, progress_every).context("start the writer")?;
     pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
         pipe.push(Settled::Warning(Box::new(warning)));

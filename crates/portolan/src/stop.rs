@@ -1,9 +1,10 @@
-//! Ctrl-C and SIGTERM: the first ends the scan with what was found, the second ends it at once.
+//! Ctrl-C, SIGTERM and the key q: the first ends the scan with what was found, the second ends it at once.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use portolan_sys::terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -18,6 +19,8 @@ impl Stop {
     /// Listens to the signals from now on.
     pub(crate) fn install() -> io::Result<Self> {
         let wanted = Arc::new(AtomicBool::new(false));
+        // Before what ends the process, which leaves no other chance.
+        terminal::guard(&wanted)?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the first signal finds the flag down and raises it, the second finds it raised.
             flag::register_conditional_shutdown(signal, AT_ONCE, Arc::clone(&wanted))?;
@@ -32,7 +35,12 @@ impl Stop {
         Stop(Arc::default())
     }
 
-    /// Whether a signal came.
+    /// As a first signal does.
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signal came, or the key.
     pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

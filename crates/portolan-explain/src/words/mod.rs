@@ -5,6 +5,7 @@ mod datagrams;
 mod hints;
 mod macros;
 mod numbers;
+mod progress;
 mod reasons;
 mod states;
 mod summary;
@@ -15,7 +16,13 @@ mod warnings;
 pub use confidence::{because, level, raise};
 pub use datagrams::{answer, attempts_with, from_port, quote, silence_of_udp};
 pub use hints::{hint, hint_label};
-pub use numbers::{elapsed, number, percent, rtt};
+pub use numbers::{elapsed, number, percent, rtt, whole_percent};
+pub use progress::{
+    about_left, alike, at_least_left, clock, dropped, elapsed_in_words, host_finished, key_stop,
+    key_stop_in_words, label_dropped, label_loss, label_rate, label_rtt, label_waiting, left, none, of_rate,
+    or, percent_in_words, ports_of, ports_of_both, ports_settled, probes_a_second, progress_line,
+    progress_sentence, rate_in_words, round_trip, stopping, time_elapsed, waiting,
+};
 pub use reasons::{attempts, fault, icmp_details, reason, sent_by, why};
 pub use states::{state, states};
 pub use summary::{

@@ -37,6 +37,11 @@ pub fn percent(lang: Lang, share: f32) -> String {
     with_unit(lang, decimal(lang, hundredth, decimals), "%", false)
 }
 
+/// A whole percentage: `61%`.
+pub fn whole_percent(lang: Lang, percent: u8) -> String {
+    with_unit(lang, percent.to_string(), "%", false)
+}
+
 /// A round trip, short enough for a column: `0.8ms`, `123ms`, `1.2s`.
 pub fn rtt(lang: Lang, rtt: Duration) -> String {
     let millis = rtt.as_secs_f64() * 1000.0;

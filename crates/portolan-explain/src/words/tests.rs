@@ -6,9 +6,13 @@ use portolan_model::{
 };
 
 use crate::{
-    Lang, answer, attempts_with, because, completeness, elapsed, fault, from_port, hint, host_silent, method,
-    not_shown, not_shown_of, overruns, quote, raise, reason, silence_of_udp, state, states, trace_heading,
-    unknown_local, up_without_sure_open, warning, why,
+    Lang, about_left, answer, at_least_left, attempts_with, because, completeness, dropped, elapsed,
+    elapsed_in_words, fault, from_port, hint, host_finished, host_silent, key_stop, key_stop_in_words,
+    label_dropped, label_loss, label_rate, label_waiting, left, method, none, not_shown, not_shown_of,
+    of_rate, or, overruns, percent_in_words, ports_of, ports_of_both, ports_settled, probes_a_second,
+    progress_line, progress_sentence, quote, raise, rate_in_words, reason, round_trip, silence_of_udp, state,
+    states, stopping, time_elapsed, trace_heading, unknown_local, up_without_sure_open, waiting, warning,
+    why,
 };
 
 #[test]
@@ -133,6 +137,34 @@ fn everything(lang: Lang) -> Vec<String> {
     all.push(method(lang, "x"));
     all.push(completeness(lang, "x"));
     all.push(elapsed(lang, Duration::from_millis(420)));
+    all.extend(of_progress(lang));
+    all
+}
+
+/// What is said while a scan runs.
+fn of_progress(lang: Lang) -> Vec<String> {
+    let mut all = vec![
+        ports_of(lang, 2u8, "tcp"),
+        ports_of_both(lang, "1", "2"),
+        of_rate(lang, "1", "2"),
+        left(lang, "x"),
+        progress_line(lang, "x", "y"),
+        ports_settled(lang, "1", "2"),
+        time_elapsed(lang, "x"),
+        about_left(lang, "x"),
+        at_least_left(lang, "x"),
+        progress_sentence(lang, "x", "y"),
+        elapsed_in_words(lang, "x"),
+        host_finished(lang, "x", "y"),
+        round_trip(lang, "x"),
+    ];
+    for n in [1u8, 2] {
+        all.extend([probes_a_second(lang, n), waiting(lang, n), dropped(lang, n)]);
+        all.extend([percent_in_words(lang, n), rate_in_words(lang, n)]);
+    }
+    let labels = [label_rate(lang), label_waiting(lang), label_loss(lang), label_dropped(lang)];
+    let others = [stopping(lang), key_stop(lang), key_stop_in_words(lang), or(lang), none(lang)];
+    all.extend(labels.into_iter().chain(others).map(str::to_owned));
     all
 }
 

@@ -1,8 +1,8 @@
 use portolan_explain::{
     Lang, heading_host, heading_port, heading_reason, heading_rtt, heading_service, heading_state,
-    heading_sure, state,
+    heading_sure, level, or, state,
 };
-use portolan_model::{Method, PortState};
+use portolan_model::{Level, Method, PortState};
 use unicode_width::UnicodeWidthStr;
 
 use super::TextOptions;
@@ -16,6 +16,7 @@ pub(super) struct Columns {
     host: usize,
     state: usize,
     rtt: usize,
+    sure: usize,
     with: Optional,
     /// What the service needs beside a round trip.
     service_beside_rtt: usize,
@@ -41,7 +42,7 @@ pub(super) struct Row {
     pub(super) state_word: String,
     pub(super) reason: &'static str,
     pub(super) rtt: String,
-    pub(super) sure: &'static str,
+    pub(super) sure: String,
     pub(super) service: String,
 }
 
@@ -71,11 +72,12 @@ impl Columns {
         let udp = methods.contains(&Method::Udp);
         let mut columns = Columns {
             host: host.max(heading_host(lang).width()),
-            state: state_width(lang, udp),
+            state: state_width(options, udp),
             rtt: match lang {
                 Lang::En => 7,
                 Lang::Fr => 8,
             },
+            sure: if options.accessible { level_width(lang) } else { SURE },
             with: Optional { reason: true, rtt: true, sure: true, service: true },
             service_beside_rtt: if udp { SHOWN_SERVICE } else { SERVICE },
             service: None,
@@ -109,14 +111,14 @@ impl Columns {
         let service = cut(&row.service, self.service, charset.ellipsis());
         let plain = Style::None;
         let cells = self.cells(
-            [&host, &row.port, &row.state_word, row.reason, &row.rtt, row.sure, &service],
+            [&host, &row.port, &row.state_word, row.reason, &row.rtt, &row.sure, &service],
             [plain, plain, Style::of(row.state), plain, plain, plain, plain],
         );
         join(if row.replaces { '~' } else { ' ' }, &cells, options.color)
     }
 
     fn cells<'a>(&self, texts: [&'a str; 7], styles: [Style; 7]) -> Vec<Cell<'a>> {
-        let widths = [self.host, PORT, self.state, REASON, self.rtt, SURE, 0];
+        let widths = [self.host, PORT, self.state, REASON, self.rtt, self.sure, 0];
         let with = [true, true, true, self.with.reason, self.with.rtt, self.with.sure, self.with.service];
         let is_rtt = [false, false, false, false, true, false, false];
         (0..7)
@@ -158,7 +160,7 @@ impl Columns {
             + self.state
             + optional(self.with.reason, REASON)
             + optional(self.with.rtt, self.rtt)
-            + optional(self.with.sure, SURE)
+            + optional(self.with.sure, self.sure)
             + optional(self.with.service, self.least_service())
     }
 
@@ -168,10 +170,22 @@ impl Columns {
 }
 
 /// The widest word for a state that can be found: silence of TCP is never `open|filtered`.
-fn state_width(lang: Lang, udp: bool) -> usize {
+fn state_width(options: &TextOptions, udp: bool) -> usize {
     let connects = [PortState::Open, PortState::Closed, PortState::Filtered, PortState::Unknown];
     let datagrams = udp.then_some(PortState::OpenFiltered);
-    connects.into_iter().chain(datagrams).map(|of| state(lang, of).width()).max().unwrap_or_default()
+    connects.into_iter().chain(datagrams).map(|of| state_word(options, of).width()).max().unwrap_or_default()
+}
+
+/// The word for a state; for a screen reader without the bar of `open|filtered`.
+pub(super) fn state_word(options: &TextOptions, of: PortState) -> String {
+    let word = state(options.lang, of);
+    if options.accessible { word.replace('|', or(options.lang)) } else { word.to_owned() }
+}
+
+/// The widest word for a confidence.
+fn level_width(lang: Lang) -> usize {
+    let levels = [Level::Weak, Level::Likely, Level::Strong, Level::Certain];
+    levels.map(|of| level(lang, of).width()).into_iter().max().unwrap_or_default()
 }
 
 fn join(mark: char, cells: &[Cell<'_>], color: bool) -> String {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use portolan_model::{
     Address, AddressRange, Because, Begin, Claim, Confidence, Counts, Ended, Endpoint, Evidence, Fact,
     Finish, Group, HostReport, HostState, Icmp, IcmpFamily, Instant, Likeness, LocalFault, Method, PortSet,
-    PortState, Raise, Reason, RttSummary, Sink, Transport, Untrusted, Verdict, Warning,
+    PortState, Progress, Raise, Reason, RttSummary, Sink, TimeLeft, Transport, Untrusted, Verdict, Warning,
 };
 use portolan_report::{Context, Names, ServiceName, TextOptions};
 
@@ -25,6 +25,7 @@ pub(crate) enum Event {
     Ports(Group),
     Update(Verdict),
     Warning(Warning),
+    Progress(Progress),
     Finish(Finish),
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn replay(events: &[Event], sink: &mut dyn Sink) -> io::Result<()> {
             Event::Ports(group) => sink.ports(group)?,
             Event::Update(verdict) => sink.update(verdict)?,
             Event::Warning(warning) => sink.warning(warning)?,
+            Event::Progress(progress) => sink.progress(progress)?,
             Event::Finish(finish) => sink.finish(finish)?,
         }
     }
@@ -83,7 +85,7 @@ pub(crate) fn names() -> Arc<Names> {
 }
 
 pub(crate) fn context(text: TextOptions) -> Context {
-    Context { names: names(), service: SERVICE, text, flush_lines: true }
+    Context { names: names(), service: SERVICE, text, flush_lines: true, progress_every: None }
 }
 
 pub(crate) fn v4(last: u8) -> Address {
@@ -232,6 +234,27 @@ pub(crate) fn finish(counts: Counts) -> Finish {
     }
 }
 
+pub(crate) fn progress() -> Progress {
+    Progress {
+        elapsed: Duration::from_millis(41_300),
+        settled: 7466,
+        endpoints: 12_240,
+        counts: Counts { open: 24, closed: 6105, filtered: 1180, open_filtered: 61, ..Counts::default() },
+        hosts_up: 12,
+        hosts_done: 7,
+        hosts: 12,
+        packets: 17_016,
+        max_rate: Some(500),
+        waiting: 96,
+        rtt: Some(Duration::from_micros(1200)),
+        rtt_p95: Some(Duration::from_micros(9800)),
+        loss: 0.042,
+        dropped_by_us: 0,
+        left: Some(TimeLeft { time: Duration::from_secs(27), at_least: false }),
+        stopping: false,
+    }
+}
+
 /// Two hosts: a named one with everything that can happen, and a silent one behind a router.
 pub(crate) fn scan() -> Vec<Event> {
     let (a, b) = (v4(10), v6(0x10));
@@ -323,6 +346,7 @@ pub(crate) fn everything() -> Vec<Event> {
         report.loss = f32::NAN;
         events.push(Event::Host(report));
     }
+    events.push(Event::Progress(progress()));
     events.push(Event::Finish(Finish {
         ended: Ended::Interrupted,
         endpoints_unlisted: u128::MAX,

@@ -64,6 +64,7 @@ fn argument(flag: &Flag, lang: Lang) -> Arg {
     // Values stay as typed: what they may be is checked in `convert.rs`, which says it in both languages.
     match flag.takes {
         Takes::Nothing => argument.action(ArgAction::SetTrue),
+        Takes::Times => argument.action(ArgAction::Count),
         Takes::Once(name) | Takes::Last(name) | Takes::Many(name) => argument
             .action(ArgAction::Append)
             .value_name(name.of(lang))
@@ -88,7 +89,7 @@ fn problem(error: &clap::Error) -> Problem {
     let flag = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(told)) => told
             .strip_prefix("--")
-            .and_then(|told| Flag::of_long(told.split([' ', '=']).next().unwrap_or(told).as_bytes())),
+            .and_then(|told| Flag::of_long(told.split([' ', '=', '.']).next().unwrap_or(told).as_bytes())),
         _ => None,
     };
     match (error.kind(), flag) {

@@ -12,6 +12,7 @@ use portolan_explain::Lang;
 use super::command::TARGETS;
 use super::flags::{FLAGS, Flag, TIMINGS, Takes};
 use super::problem::{About, Problem};
+use super::talk::talk;
 use super::{Args, Color, Family, Generate, Ports, Source, Stdout};
 
 /// The scan that the line asks for.
@@ -52,6 +53,7 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         color: color(&typed)?,
         lang,
         hints: !typed.is_set("no-hints"),
+        talk: talk(&typed)?,
     };
     typed.choice("lang")?;
     check_stdin(&args)?;
@@ -83,6 +85,7 @@ pub(super) fn alone(verb: &'static str, matches: &ArgMatches) -> Result<(), Prob
     }
     let given = |flag: &&Flag| match flag.takes {
         Takes::Nothing => typed.is_set(flag.long),
+        Takes::Times => typed.times(flag.long) > 0,
         _ => typed.all(flag.long).next().is_some(),
     };
     match FLAGS.iter().filter(|flag| flag.long != "lang").find(given) {
@@ -213,11 +216,16 @@ fn outputs(typed: &Typed<'_>) -> Result<(Stdout, Vec<PathBuf>, Vec<PathBuf>), Pr
 }
 
 /// clap's matches, read by the table.
-struct Typed<'a>(&'a ArgMatches);
+pub(super) struct Typed<'a>(&'a ArgMatches);
 
 impl<'a> Typed<'a> {
-    fn is_set(&self, id: &str) -> bool {
+    pub(super) fn is_set(&self, id: &str) -> bool {
         self.0.get_flag(id)
+    }
+
+    /// How often a flag was given that may be given several times.
+    pub(super) fn times(&self, id: &str) -> u8 {
+        self.0.get_count(id)
     }
 
     fn all(&self, id: &str) -> impl Iterator<Item = &'a OsStr> + use<'a> {
@@ -241,7 +249,7 @@ impl<'a> Typed<'a> {
         self.all(id).map(|value| text(id, value)).collect()
     }
 
-    fn last_text(&self, id: &'static str) -> Result<Option<String>, Problem> {
+    pub(super) fn last_text(&self, id: &'static str) -> Result<Option<String>, Problem> {
         self.all(id).last().map(|value| text(id, value)).transpose()
     }
 
@@ -254,9 +262,9 @@ impl<'a> Typed<'a> {
     }
 
     /// A span of time that is not zero.
-    fn time(&self, id: &'static str) -> Result<Option<Duration>, Problem> {
+    pub(super) fn time(&self, id: &'static str) -> Result<Option<Duration>, Problem> {
         let Some(value) = self.last_text(id)? else { return Ok(None) };
-        match time(&value).filter(|time| !time.is_zero()) {
+        match time(&value) {
             Some(time) => Ok(Some(time)),
             None => Err(Problem::Time { flag: flag(id), value }),
         }
@@ -296,26 +304,51 @@ fn whole(value: &str) -> Option<u64> {
     value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
 }
 
-/// nmap's way to write a span of time: seconds, or a number with ms, s, m or h.
+/// nmap's times: `500ms`, `10s`, `1.5m`, `1h`; a plain number is seconds. Never zero.
 fn time(value: &str) -> Option<Duration> {
     let digits = value.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let millis: u64 = match &value[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
+    let unit = match &value[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
         _ => return None,
     };
-    let whole = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let number: f64 = digits.parse().ok().filter(|_| whole)?;
-    #[expect(clippy::cast_precision_loss, reason = "at most an hour's milliseconds")]
-    let millis = millis as f64;
-    // More than centuries would only overflow the clock.
-    Duration::try_from_secs_f64(number * millis / 1000.0).ok().filter(|time| time.as_secs() < 1 << 32)
+    // `parse` alone would take `+1`, `1e9`, `inf`.
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number: f64 = digits.parse().ok().filter(|_| plain)?;
+    let longest = Duration::from_secs(366 * 24 * 3600);
+    Duration::try_from_secs_f64(number * unit).ok().filter(|time| !time.is_zero() && *time <= longest)
 }
 
 /// The row of an id. Ids are the table's own words (a test looks each up); the first row is only there
 /// so that a slip would misname a flag instead of ending the program.
 fn flag(id: &'static str) -> &'static Flag {
     Flag::of_long(id.as_bytes()).unwrap_or(&FLAGS[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_nmaps() {
+        let rows = [
+            ("10s", 10_000),
+            ("1m", 60_000),
+            ("500ms", 500),
+            ("2", 2000),
+            ("1.5m", 90_000),
+            ("1h", 3_600_000),
+        ];
+        for (typed, millis) in rows {
+            assert_eq!(time(typed), Some(Duration::from_millis(millis)), "{typed}");
+        }
+        for typed in [
+            "", "0", "0s", "0.0ms", "s", "-1", "+1", "1e3", "inf", "nan", "10x", "1 s", "1.2.3", "99999h",
+            "1M",
+        ] {
+            assert_eq!(time(typed), None, "{typed}");
+        }
+    }
 }

@@ -32,6 +32,8 @@ pub(super) const fn both(en: &'static str, fr: &'static str) -> Both {
 pub(super) enum Takes {
     /// Nothing; may be repeated.
     Nothing,
+    /// Nothing; each time says it louder.
+    Times,
     /// A value; a second one is refused, since dropping the first would scan something else.
     Once(Both),
     /// A value; the last one holds, so that a shell alias can be overruled.
@@ -44,7 +46,7 @@ impl Takes {
     /// The name of the value in the help.
     pub(super) const fn value(self) -> Option<Both> {
         match self {
-            Takes::Nothing => None,
+            Takes::Nothing | Takes::Times => None,
             Takes::Once(name) | Takes::Last(name) | Takes::Many(name) => Some(name),
         }
     }
@@ -494,6 +496,55 @@ pub(super) const FLAGS: &[Flag] = &[
         "no-hints",
         Takes::Nothing,
         both("no advice after results and errors", "aucun conseil après résultats et erreurs"),
+    ),
+    Flag::new(
+        Group::Output,
+        "",
+        "stats-every",
+        Takes::Last(both("TIME", "DURÉE")),
+        both("tell progress so often: 10s, 1m, 500ms", "dire la progression si souvent\u{a0}: 10s, 1m, 500ms"),
+    )
+    .more(
+        "A plain line on standard error; with --json or -oJ also an event of type progress. A plain number is \
+         seconds. On a terminal a panel below the table shows progress anyway; where standard error is none, a \
+         line comes every 10 s, except with -q.",
+        "Une ligne simple sur l’erreur standard\u{a0}; avec --json ou -oJ aussi un événement progress. Un nombre \
+         seul est en secondes. Sur un terminal, un panneau sous le tableau montre de toute façon la \
+         progression\u{a0}; si l’erreur standard n’en est pas un, une ligne vient toutes les 10 s, sauf avec -q.",
+    ),
+    Flag::new(
+        Group::Output,
+        "v",
+        "verbose",
+        Takes::Times,
+        both(
+            "tell each host as it is finished, and all warnings",
+            "dire chaque hôte dès qu’il est terminé, et tout avertissement",
+        ),
+    )
+    .more(
+        "Twice (-vv): also what the table folds, as port numbers. On standard error.",
+        "Deux fois (-vv)\u{a0}: aussi ce que le tableau regroupe, par numéros de ports. Sur l’erreur standard.",
+    ),
+    Flag::new(
+        Group::Output,
+        "d",
+        "debug",
+        Takes::Times,
+        both("inner numbers in the lines of progress", "chiffres internes dans les lignes de progression"),
+    ),
+    Flag::new(
+        Group::Output,
+        "",
+        "accessible",
+        Takes::Nothing,
+        both("words instead of marks, for a screen reader", "des mots au lieu de signes, pour lecteur d’écran"),
+    )
+    .more(
+        "No panel, no colour, no sequences that move the cursor; progress comes as a sentence every 10 s. \
+         PORTOLAN_ACCESSIBLE=1 does the same.",
+        "Ni panneau, ni couleur, ni séquence qui déplace le curseur\u{a0}; la progression vient en une phrase toutes \
+         les 10 s. PORTOLAN_ACCESSIBLE=1 fait de même.",
     ),
     // Other
     Flag::new(

@@ -13,6 +13,7 @@ mod not_yet;
 mod prepass;
 mod probes;
 mod problem;
+mod talk;
 mod words;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use clap_complete::Shell;
 use portolan_explain::Lang;
 
 use prepass::{Page, Verb};
+pub use talk::Talk;
 
 /// What a command line asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +101,8 @@ pub struct Args {
     pub lang: Lang,
     /// Whether advice may be given; `--no-hints` forbids it.
     pub hints: bool,
+    /// `-v`, `-d`, `--stats-every`, `--accessible`.
+    pub talk: Talk,
 }
 
 /// Where a list is read.

@@ -115,9 +115,9 @@ impl Pass<'_> {
             });
         };
         match (flag.takes, attached) {
-            (Takes::Nothing, None) => self.switch(flag, Page::Long),
+            (Takes::Nothing | Takes::Times, None) => self.switch(flag, Page::Long),
             // A value that none is wanted for is clap's to refuse.
-            (Takes::Nothing, Some(_)) => self.words.push(argument.to_owned()),
+            (Takes::Nothing | Takes::Times, Some(_)) => self.words.push(argument.to_owned()),
             (_, attached) => self.value(flag, attached),
         }
         Ok(())
@@ -144,7 +144,7 @@ impl Pass<'_> {
                 return Err(refused_or(argument, rest, unknown()));
             };
             rest = &rest[name.len()..];
-            if !matches!(flag.takes, Takes::Nothing) {
+            if flag.takes.value().is_some() {
                 return self.short_value(flag, name, rest);
             }
             if name.len() > 1 && !rest.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use portolan_explain::Lang;
 use proptest::prelude::*;
@@ -71,6 +72,7 @@ fn plain() -> Args {
         color: Color::Auto,
         lang: Lang::En,
         hints: true,
+        talk: Talk::default(),
     }
 }
 
@@ -165,6 +167,25 @@ fn lines_that_mean_the_same() {
         ),
         (Args { assume_up: true, ..plain() }, &["-Pn h", "-nPn h", "--no-ping h"]),
         (Args { shard: Some((2, 4)), ..plain() }, &["--shard 2/4 h"]),
+        (
+            Args { talk: Talk { verbose: 2, ..Talk::default() }, ..plain() },
+            &["-vv h", "-v h -v", "-nvv h", "--verbose h --verbose"],
+        ),
+        (
+            Args {
+                talk: Talk {
+                    accessible: true,
+                    stats_every: Some(Duration::from_secs(90)),
+                    debug: true,
+                    ..Talk::default()
+                },
+                ..plain()
+            },
+            &[
+                "-d h --accessible --stats-every 90",
+                "-ddn --accessible --stats-every=1s --stats-every 1.5m h",
+            ],
+        ),
         (Args { lang: Lang::Fr, ..plain() }, &["--lang fr h", "h --lang=fr", "--lang en --lang fr h"]),
     ];
     for (wanted, lines) in same {
@@ -298,9 +319,13 @@ const REFUSED: &[&str] = &[
     "h -sY",
     "schema -sU",
     "h -sVC",
-    "h -nv",
-    "h -vv",
+    "h -v2",
     "h -d2",
+    "h --verbose=2",
+    "h --stats-every",
+    "h --stats-every 0",
+    "h --stats-every soon",
+    "schema -v",
     "h -A",
     "h -O",
     "h -eeth0",

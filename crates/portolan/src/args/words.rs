@@ -76,6 +76,7 @@ pub(super) const ENVIRONMENT_LINES: &[(&str, Both)] = &[
         "PORTOLAN_LANG",
         both("the language, before that of the locale", "la langue, avant celle des paramètres régionaux"),
     ),
+    ("PORTOLAN_ACCESSIBLE", both("1: as --accessible", "1\u{a0}: comme --accessible")),
     ("NO_COLOR", both("no colour, if set to anything", "aucune couleur, si défini")),
 ];
 
