@@ -179,6 +179,12 @@ pub trait Sockets {
     /// Moves every event that is known by now into `inbox`, without waiting.
     fn receive(&mut self, inbox: &mut Vec<Event>);
 
+    /// Up to when everything that came in has been received. Whoever was not let run for a while knows less than the
+    /// clock: what is waited for until a later moment may have come, and must not be taken for silent.
+    fn heard_until(&self) -> Instant {
+        self.now()
+    }
+
     /// Carries out and removes every request. A failure comes back as an event.
     fn transmit(&mut self, outbox: &mut Vec<Request>);
 

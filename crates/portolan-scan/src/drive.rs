@@ -64,7 +64,8 @@ pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Out
         if outlet.is_stopped() {
             engine.handle_stop(now);
         }
-        engine.handle_timeout(now);
+        // What came in while we slept is heard before its time is over.
+        engine.handle_timeout(door.heard_until().min(now));
         engine.handle_backlog(outlet.is_lagging());
         while outbox.len() < BATCH
             && let Some(request) = engine.poll_probe(now)

@@ -104,6 +104,10 @@ impl<D: Sockets, T: Trace> Sockets for Traced<D, T> {
         }
     }
 
+    fn heard_until(&self) -> Instant {
+        self.door.heard_until()
+    }
+
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         if !outbox.is_empty() {
             let at = self.door.now();

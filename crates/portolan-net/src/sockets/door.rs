@@ -25,6 +25,8 @@ pub struct SocketDoor {
     forbidden: AddressSet,
     refused_by_guard: u64,
     news: ReadyList,
+    /// Up to when everything that came to our own sockets was noticed.
+    heard_until: Instant,
     connects: Connects,
     lane: Option<Lane>,
     /// Room for the requests of a batch that the lane does not take.
@@ -43,6 +45,7 @@ impl SocketDoor {
             forbidden,
             refused_by_guard: 0,
             news: ReadyList::with_capacity(NEWS),
+            heard_until: Instant::ZERO,
             connects: Connects::new(capacity.sockets),
             lane: None,
             ours: Vec::new(),
@@ -130,18 +133,20 @@ impl SocketDoor {
 
     /// Sleeps until there is news, for at most `timeout`.
     fn sleep(&mut self, timeout: Duration) {
-        let Some(lane) = &self.lane else { return self.collect(timeout) };
-        lane.door_sleeps(true);
+        if let Some(lane) = &self.lane {
+            lane.door_sleeps(true);
+        }
         // What came before that was said rang no bell.
-        let timeout = if lane.has_news() { Duration::ZERO } else { timeout };
-        self.collect(timeout);
+        let has_news = self.lane.as_ref().is_some_and(Lane::has_news);
+        self.collect(if has_news { Duration::ZERO } else { timeout });
         if let Some(lane) = &self.lane {
             lane.door_sleeps(false);
         }
     }
 
-    /// Waits for news for at most `timeout` and turns all there is into events.
-    fn collect(&mut self, mut timeout: Duration) {
+    /// Waits for news for at most `timeout` and turns all there is into events. False if there may be more.
+    fn collect(&mut self, mut timeout: Duration) -> bool {
+        let mut all = false;
         let mut news = mem::take(&mut self.news);
         for _ in 0..ROUNDS {
             // A failure here could only be a programming error; it shows as silence, never as an answer.
@@ -155,11 +160,13 @@ impl SocketDoor {
                 }
             }
             if told.is_err() || !news.is_full() {
+                all = true;
                 break;
             }
             timeout = Duration::ZERO;
         }
         self.news = news;
+        all
     }
 }
 
@@ -173,14 +180,19 @@ impl Sockets for SocketDoor {
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
-        if self.is_waiting() {
-            self.collect(Duration::ZERO);
+        let before = self.now();
+        if !self.is_waiting() || self.collect(Duration::ZERO) {
+            self.heard_until = before;
         }
         self.datagrams.report(inbox);
         self.connects.report(inbox);
         if let Some(lane) = &mut self.lane {
             lane.report(inbox);
         }
+    }
+
+    fn heard_until(&self) -> Instant {
+        self.lane.as_ref().map_or(self.heard_until, |lane| self.heard_until.min(lane.heard_until()))
     }
 
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
@@ -203,6 +215,13 @@ impl Sockets for SocketDoor {
 
     fn wait_until(&mut self, deadline: Option<Instant>) {
         let start = self.now();
+        if let Some(lane) = &self.lane
+            && deadline.is_some_and(|deadline| deadline <= start && lane.heard_until() < deadline)
+        {
+            // What it was waiting for may have come; only the lane can tell.
+            lane.ask_to_look();
+            return self.sleep(LOOK);
+        }
         let nap = start + NAP;
         let until = deadline.map_or(nap, |deadline| deadline.min(nap));
         while !self.has_news() {
@@ -237,6 +256,9 @@ const NAP: Duration = Duration::from_millis(100);
 
 /// Falling asleep and waking up takes about this long: a shorter wait is spent awake.
 const SPIN: Duration = Duration::from_micros(200);
+
+/// So long the door waits at a time for its second lane to look at its sockets.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// So long the door stays awake for its second lane.
 const NEAR: Duration = Duration::from_micros(30);

@@ -7,11 +7,12 @@
 //! Over the loopback it gains nothing, since there one queue takes all packets in turn.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use portolan_model::Instant;
 use portolan_model::sockets::{Completion, Event, ProbeId, Request};
 use portolan_sys::bell::Bell;
 use portolan_sys::epoll::{Interest, ReadyList};
@@ -39,6 +40,9 @@ struct Shared {
     /// Who sleeps, or is about to, wants to be woken by its bell.
     lane: Sleeper,
     door: Sleeper,
+    /// Up to when the lane has noticed everything, in nanoseconds of the scan's clock; whether the door waits for that.
+    heard_until: AtomicU64,
+    is_asked_to_look: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -70,6 +74,8 @@ impl Lane {
             completions: Mutex::default(),
             lane: Sleeper::new()?,
             door: Sleeper::new()?,
+            heard_until: AtomicU64::new(0),
+            is_asked_to_look: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         let add = machine.epoll.add(&shared.lane.bell, BELL, Interest::ReadableLevel);
@@ -130,6 +136,17 @@ impl Lane {
         !locked(&self.shared.completions).is_empty()
     }
 
+    /// Up to when the lane has noticed everything that came to its sockets.
+    pub(super) fn heard_until(&self) -> Instant {
+        Instant::from_nanos(self.shared.heard_until.load(Ordering::SeqCst))
+    }
+
+    /// Has the lane look now, and ring when it has.
+    pub(super) fn ask_to_look(&self) {
+        self.shared.is_asked_to_look.store(true, Ordering::SeqCst);
+        self.shared.lane.wake();
+    }
+
     /// The door falls asleep, or wakes up.
     pub(super) fn door_sleeps(&self, asleep: bool) {
         self.shared.door.asleep.store(asleep, Ordering::SeqCst);
@@ -162,8 +179,13 @@ impl Worker {
             mem::swap(&mut requests, &mut *locked(&self.shared.requests));
             let asked = !requests.is_empty();
             requests.drain(..).for_each(|request| self.carry_out(&request));
-            self.collect(&mut news, Duration::ZERO);
-            if asked || self.report() {
+            let before = self.machine.now();
+            let all = self.collect(&mut news, Duration::ZERO);
+            let noticed = self.report();
+            if all {
+                self.tell_that_all_is_heard_until(before);
+            }
+            if asked || noticed {
                 busy_at = self.machine.now();
             } else if self.machine.now().since(busy_at) < AWAKE {
                 std::hint::spin_loop();
@@ -193,20 +215,29 @@ impl Worker {
         noticed
     }
 
+    fn tell_that_all_is_heard_until(&self, before: Instant) {
+        self.shared.heard_until.store(before.as_nanos(), Ordering::SeqCst);
+        if self.shared.is_asked_to_look.swap(false, Ordering::SeqCst) {
+            self.shared.door.wake();
+        }
+    }
+
     fn sleep(&mut self, news: &mut ReadyList) {
         self.shared.lane.asleep.store(true, Ordering::SeqCst);
-        if locked(&self.shared.requests).is_empty() {
+        let wanted = self.shared.is_asked_to_look.load(Ordering::SeqCst);
+        if !wanted && locked(&self.shared.requests).is_empty() {
             self.collect(news, NAP);
         }
         self.shared.lane.asleep.store(false, Ordering::SeqCst);
     }
 
-    fn collect(&mut self, news: &mut ReadyList, timeout: Duration) {
+    /// Waits for news for at most `timeout` and notes it. False if there may be more.
+    fn collect(&mut self, news: &mut ReadyList, timeout: Duration) -> bool {
         if timeout.is_zero() && !self.connects.is_waiting() {
-            return;
+            return true;
         }
         // As in the door: a failure shows as silence, never as an answer.
-        let _ = self.machine.epoll.wait(news, Some(timeout));
+        let told = self.machine.epoll.wait(news, Some(timeout));
         let at = self.machine.now();
         for ready in (0..news.len()).filter_map(|position| news.get(position)) {
             if ready.token == BELL {
@@ -215,6 +246,7 @@ impl Worker {
                 self.connects.look(ready, at, &self.machine);
             }
         }
+        told.is_err() || !news.is_full()
     }
 }
 
