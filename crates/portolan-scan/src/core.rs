@@ -174,7 +174,8 @@ impl Core {
     /// Whether one more probe may be on its way.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         self.flight.len() < self.most_open
-            && (self.window.has_room(self.flight.on_time(), now) || self.floor.is_due(now))
+            && (self.window.has_room(self.flight.on_time(), self.rtt.smoothed(), now)
+                || self.floor.is_due(now))
     }
 
     /// The machine ran short: fewer from now on, and if it will not have more later (`for_good`), never again so many.

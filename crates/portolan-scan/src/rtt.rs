@@ -48,7 +48,7 @@ impl Rtt {
 
     /// After how long an answer is overdue: later than nearly all of them come. A wrong guess costs one more packet.
     pub(crate) fn overdue(&self) -> Option<Duration> {
-        self.smoothed.map(|smoothed| smoothed + (self.variation * 4).max(LATENESS))
+        self.smoothed.map(|smoothed| smoothed + (self.variation * 4).max(LATENESS).max(smoothed / 2))
     }
 
     /// How long the `attempt`th probe (from 1) waits. Later ones wait up to four times longer, so that a

@@ -5,11 +5,17 @@ use portolan_model::Instant;
 /// How long a full window may hold everything back before it grows.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// From this round trip on it is the path that one waits for.
+const SLOW: Duration = Duration::from_millis(2);
+
 /// How many probes may wait for an answer at a time.
 ///
 /// A small window is faster where answers come at once, since everything stays in the cache; a large one
 /// is needed only where answers are slow or absent. So it starts small and doubles each time it has held the
 /// scan back for ten milliseconds, up to what the machine bears.
+///
+/// Where answers are slow they also come one by one, and each makes room for one more: there the window holds back as long
+/// as it stays nearly full. Where answers are fast, being nearly full only means that the processor is busy.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     size: usize,
@@ -31,10 +37,13 @@ impl Window {
         self.ceiling
     }
 
-    /// Whether one more probe may wait beside `waiting` others.
-    pub(crate) fn has_room(&mut self, waiting: usize, now: Instant) -> bool {
+    /// Whether one more probe may wait beside `waiting` others, where answers take as long as `rtt`.
+    pub(crate) fn has_room(&mut self, waiting: usize, rtt: Option<Duration>, now: Instant) -> bool {
         if waiting < self.size {
-            self.held_since = None;
+            let is_slow = rtt.is_some_and(|rtt| rtt >= SLOW);
+            if !is_slow || waiting < self.size / 4 * 3 {
+                self.held_since = None;
+            }
             return true;
         }
         match self.held_since {
@@ -83,13 +92,30 @@ mod tests {
     #[test]
     fn grows_only_when_it_holds_back() {
         let mut window = Window::new(256, 1000);
-        assert!(window.has_room(255, at(0)));
-        assert!(!window.has_room(256, at(0)));
-        assert!(!window.has_room(256, at(9)));
+        assert!(window.has_room(255, None, at(0)));
+        assert!(!window.has_room(256, None, at(0)));
+        assert!(!window.has_room(256, None, at(9)));
         assert_eq!(window.grows_at(), Some(at(10)));
-        assert!(window.has_room(256, at(10)));
-        assert!(!window.has_room(512, at(10)) && window.has_room(512, at(20)));
-        assert!(!window.has_room(1000, at(30)) && !window.has_room(1000, at(60)));
+        assert!(window.has_room(256, None, at(10)));
+        assert!(!window.has_room(512, None, at(10)) && window.has_room(512, None, at(20)));
+        assert!(!window.has_room(1000, None, at(30)) && !window.has_room(1000, None, at(60)));
+    }
+
+    #[test]
+    fn where_answers_are_slow_single_places_do_not_keep_it_small() {
+        let (slow, fast) = (Some(Duration::from_millis(20)), Some(Duration::from_micros(50)));
+        for (rtt, grows) in [(slow, true), (fast, false), (None, false)] {
+            let mut window = Window::new(256, 1000);
+            for millis in 0..=10 {
+                // Each millisecond one answer comes and makes room for one more.
+                assert_eq!(window.has_room(256, rtt, at(millis)), grows && millis == 10, "{millis}");
+                assert!(window.has_room(255, rtt, at(millis)));
+            }
+            assert_eq!(window.has_room(400, rtt, at(11)), grows);
+            // Much room again: it holds nothing back.
+            assert!(window.has_room(100, slow, at(12)));
+            assert_eq!(window.grows_at(), None);
+        }
     }
 
     #[test]
@@ -97,6 +123,6 @@ mod tests {
         let mut window = Window::new(256, 1000);
         window.shrink(40, true);
         assert_eq!(window.ceiling(), 40);
-        assert!(!window.has_room(40, at(0)) && window.has_room(39, at(1)));
+        assert!(!window.has_room(40, None, at(0)) && window.has_room(39, None, at(1)));
     }
 }

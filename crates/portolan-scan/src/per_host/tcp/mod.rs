@@ -102,7 +102,8 @@ impl TcpHost {
         let scout =
             self.rtt.smoothed().is_none() && attempt.number == 1 && (attempt.port as usize) < LIKELIEST;
         let end = if scout { SCOUT_PATIENCE } else { self.rtt.timeout(number) };
-        Patience { overdue: overdue.unwrap_or(end), end }
+        // Being overdue holds nobody up, so there is patience for a queue that our own probes have filled.
+        overdue.map_or(Patience::until(end), |overdue| Patience { overdue, end: end.max(overdue * 2) })
     }
 
     /// What to ask next.
