@@ -49,7 +49,7 @@ pub(super) struct Pending {
     pub(super) probe: Option<ProbeId>,
     /// Attempts before it that it overtook and that are still listened for, by their numbers.
     pub(super) overtaken: Vec<(u8, ProbeId)>,
-    /// Something that was asked together with one of its attempts was answered.
+    /// Enough of what was asked together with one of its attempts was answered.
     pub(super) beside_answers: bool,
     /// It rests before its next attempt.
     pub(super) rests: bool,

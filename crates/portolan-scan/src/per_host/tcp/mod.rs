@@ -158,7 +158,7 @@ impl TcpHost {
                 // It answers, but not every packet.
                 self.loss.spell();
             }
-            self.pulse.beat(attempt.asked);
+            self.pulse.answered(attempt.asked);
             if first {
                 self.hasten(core, attempt.host);
             }
@@ -201,16 +201,16 @@ impl TcpHost {
         if attempt.canary {
             return;
         }
-        let beside = self.pulse.beats_beside(attempt.asked);
+        let dull = self.pulse.is_dull(attempt.asked);
         let pending = self.ports.pending(attempt);
         pending.probe.get_or_insert(probe);
-        pending.beside_answers |= beside;
+        pending.beside_answers |= !dull;
         let (tries, rests) = (pending.asked_so_far(), pending.rests);
         let pending = &self.ports.pending[&attempt.port];
         if tries < self.asks(core, pending)
             && !rests
             && !self.loss.seen()
-            && self.pulse.surrounds(attempt.asked)
+            && self.pulse.is_calm(attempt.asked)
         {
             self.ports.ask_again(attempt.port, now + core.gap(tries));
         }
@@ -233,9 +233,9 @@ impl TcpHost {
         // A scout that waited its whole time has had the kernel's own SYNs as retries, a second apart.
         let counts = if now.since(attempt.asked) >= SCOUT_PATIENCE { 2 } else { 1 };
         let tries = self.ports.unanswered(attempt, counts, now);
-        let beside = self.pulse.beats_beside(attempt.asked);
+        let dull = self.pulse.is_dull(attempt.asked);
         let pending = self.ports.pending(attempt);
-        pending.beside_answers |= beside;
+        pending.beside_answers |= !dull;
         let comes_again = pending.rests || pending.is_on_its_way();
         if !comes_again && tries < self.asks(core, &self.ports.pending[&attempt.port]) {
             self.ports.ask_again(attempt.port, now + core.gap(tries));
@@ -321,7 +321,7 @@ impl TcpHost {
         if !core.guards.retry {
             return 1;
         }
-        // Where much answers, and nothing did beside this port, a burst may have swallowed whatever was asked then.
+        // Where much answers, and next to nothing did beside this port, a burst may have swallowed what was asked then.
         let alone = !port.beside_answers && self.loss.answers() as usize * 5 >= self.ports.asked();
         self.loss.tries().max(if alone { TRIES_ALONE } else { 1 })
     }
@@ -359,6 +359,7 @@ impl TcpHost {
 
     fn ask(&mut self, port: u32, now: Instant) -> Next {
         self.last_asked = now;
+        self.pulse.asked(now);
         let number = self.ports.ask(port, now);
         self.canary.asked(now);
         Next::Ask { port, number, canary: false }

@@ -2,57 +2,97 @@ use std::time::Duration;
 
 use portolan_model::Instant;
 
-/// When answered probes of a host were asked, as far as it is worth knowing: a bit for each five milliseconds.
+/// How many probes were asked of a host in each of the last spans of five milliseconds, and how many were answered.
 ///
-/// Losses come in bursts, so a port that is silent twice in a row may have met the same burst twice. If a probe that
-/// was asked beside it was answered, and one that was asked after it, then there was no burst or it is over: asking
-/// again need not wait for better times.
-#[derive(Copy, Clone, Default, Debug)]
+/// Losses come in bursts, so a port that is silent twice in a row may have met the same burst twice. If nearly all that
+/// was asked together with it was answered, and something that was asked after it too, then there was no burst: asking
+/// again need not wait for better times. If next to nothing was, a burst may have swallowed all of it.
+#[derive(Copy, Clone, Debug)]
 pub(super) struct Pulse {
-    /// The span of the lowest bit.
+    /// The latest span of which anything is known.
     newest: u64,
-    bits: u64,
+    /// The latest span of which a probe was answered.
+    last_beat: u64,
+    spans: [Span; KEPT],
+}
+
+#[derive(Copy, Clone, Default, Debug)]
+struct Span {
+    asked: u16,
+    answered: u16,
+}
+
+/// So many spans are remembered, a third of a second.
+const KEPT: usize = 64;
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Pulse { newest: 0, last_beat: 0, spans: [Span::default(); KEPT] }
+    }
 }
 
 impl Pulse {
     /// What is asked so much later is told apart.
     pub(super) const SPAN: Duration = Duration::from_millis(5);
 
-    /// A probe asked then was answered.
-    pub(super) fn beat(&mut self, asked: Instant) {
-        let span = span_of(asked);
+    /// A probe is asked.
+    pub(super) fn asked(&mut self, now: Instant) {
+        let span = span_of(now);
         if span > self.newest {
-            self.bits =
-                u32::try_from(span - self.newest).ok().and_then(|by| self.bits.checked_shl(by)).unwrap_or(0);
+            let passed = usize::try_from(span - self.newest).unwrap_or(KEPT).min(KEPT);
+            (0..passed as u64).for_each(|ago| self.spans[place(span - ago)] = Span::default());
             self.newest = span;
         }
-        self.bits |= self.bit(span);
+        if let Some(span) = self.span_mut(span) {
+            span.asked = span.asked.saturating_add(1);
+        }
     }
 
-    /// Whether anything that was asked with it was answered.
-    pub(super) fn beats_beside(&self, asked: Instant) -> bool {
-        self.bits & self.bit(span_of(asked)) != 0
-    }
-
-    /// Whether answers surround what was asked then: beside or just before it, and after it. A burst that swallowed it
-    /// is over by now.
-    pub(super) fn surrounds(&self, asked: Instant) -> bool {
+    /// A probe asked then was answered.
+    pub(super) fn answered(&mut self, asked: Instant) {
         let span = span_of(asked);
-        let beside = self.bit(span) | self.bit(span.saturating_sub(1));
-        // Later spans are lower bits.
-        let later = self.bit(span).saturating_sub(1);
-        self.bits & beside != 0 && self.bits & later != 0
+        self.last_beat = self.last_beat.max(span);
+        if let Some(span) = self.span_mut(span) {
+            span.answered = span.answered.saturating_add(1);
+        }
     }
 
-    /// The bit of a span; none if it is too long ago, or still to come.
-    fn bit(&self, span: u64) -> u64 {
-        let ago = self.newest.checked_sub(span).and_then(|ago| u32::try_from(ago).ok());
-        ago.and_then(|ago| 1_u64.checked_shl(ago)).unwrap_or(0)
+    /// Whether it is certain that what was asked then met no burst that still goes on.
+    pub(super) fn is_calm(&self, asked: Instant) -> bool {
+        self.share_answered(asked, 3, 4) && self.last_beat > span_of(asked)
+    }
+
+    /// Whether a burst may have swallowed what was asked then: not even a quarter of it was answered.
+    pub(super) fn is_dull(&self, asked: Instant) -> bool {
+        !self.share_answered(asked, 1, 4)
+    }
+
+    /// Whether `part` of `whole` or more was answered; not, if it is too long ago to be known.
+    fn share_answered(&self, asked: Instant, part: u32, whole: u32) -> bool {
+        self.span(span_of(asked)).is_some_and(|span| {
+            span.asked > 0 && u32::from(span.answered) * whole >= u32::from(span.asked) * part
+        })
+    }
+
+    fn is_kept(&self, span: u64) -> bool {
+        self.newest.checked_sub(span).is_some_and(|ago| ago < KEPT as u64)
+    }
+
+    fn span(&self, span: u64) -> Option<&Span> {
+        self.is_kept(span).then(|| &self.spans[place(span)])
+    }
+
+    fn span_mut(&mut self, span: u64) -> Option<&mut Span> {
+        self.is_kept(span).then(|| &mut self.spans[place(span)])
     }
 }
 
-fn span_of(asked: Instant) -> u64 {
-    asked.as_nanos() / 5_000_000
+fn span_of(at: Instant) -> u64 {
+    at.as_nanos() / 5_000_000
+}
+
+fn place(span: u64) -> usize {
+    usize::try_from(span % KEPT as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -63,27 +103,34 @@ mod tests {
         Instant::from_nanos(millis * 1_000_000)
     }
 
-    #[test]
-    fn only_what_has_answers_on_both_sides_is_surrounded() {
+    /// Of four probes so many are answered.
+    fn pulse(of: &[(u64, u32)]) -> Pulse {
         let mut pulse = Pulse::default();
-        for millis in [100, 106, 112, 130, 300] {
-            assert!(!pulse.surrounds(at(millis)), "nothing after it");
-            pulse.beat(at(millis));
-            assert!(!pulse.surrounds(at(millis)), "nothing after it but itself");
+        for (millis, answered) in of {
+            (0..4).for_each(|_| pulse.asked(at(*millis)));
+            (0..*answered).for_each(|_| pulse.answered(at(*millis)));
         }
-        assert!([101, 108, 116, 130].iter().all(|millis| pulse.surrounds(at(*millis))));
-        assert!(!pulse.surrounds(at(123)) && !pulse.surrounds(at(200)), "nothing beside it");
-        assert!(!pulse.surrounds(at(300)) && !pulse.surrounds(at(10_000)));
-        pulse.beat(at(440));
-        assert!(!pulse.surrounds(at(108)), "too long ago to be known");
+        pulse
     }
 
     #[test]
-    fn answers_may_come_in_any_order() {
-        let mut pulse = Pulse::default();
-        [20, 10, 15].into_iter().for_each(|millis| pulse.beat(at(millis)));
-        assert!(pulse.surrounds(at(16)));
-        pulse.beat(at(1_000_000));
-        assert!(!pulse.surrounds(at(16)));
+    fn calm_is_what_is_answered_and_followed_by_an_answer() {
+        let pulse = pulse(&[(100, 3), (110, 2), (120, 0), (130, 4)]);
+        assert!(pulse.is_calm(at(102)) && !pulse.is_calm(at(112)) && !pulse.is_calm(at(122)));
+        assert!(!pulse.is_calm(at(130)), "nothing after it");
+        assert!(!pulse.is_calm(at(105)), "nothing was asked then");
+        assert!(!pulse.is_dull(at(112)) && pulse.is_dull(at(122)));
+    }
+
+    #[test]
+    fn what_is_long_ago_is_not_known() {
+        let mut pulse = pulse(&[(100, 4), (130, 4)]);
+        pulse.asked(at(419));
+        assert!(pulse.is_calm(at(100)));
+        pulse.asked(at(425));
+        assert!(pulse.is_dull(at(100)) && !pulse.is_dull(at(130)));
+        pulse.asked(at(10_000_000));
+        pulse.answered(at(130));
+        assert!(!pulse.is_calm(at(130)) && pulse.is_dull(at(130)));
     }
 }
