@@ -107,3 +107,36 @@ fn check(report: &Report, address: &str, rules: &[Rule], by: Option<&str>) {
     ]);
     assert_eq!(report.ports(address), truth, "{address}");
 }
+
+/// Refusals of many ports are looked at together, by two threads: an ICMP error must find its own port among them.
+#[test]
+fn all_ports_of_a_host_that_refuses_in_four_ways() {
+    let Some(lab) = require("ways", &["nft"]) else { return };
+    let (scanner, target) = neighbours();
+    let addresses = ["198.18.0.2", "2001:db8::2"];
+    let open: Vec<u16> = (0..200).map(|n| n * 300 + 5).collect();
+    target.firewall(
+        "input",
+        &[
+            "tcp dport 1-60000 tcp dport & 7 == 1 reject with icmpx type port-unreachable".to_owned(),
+            "tcp dport 1-60000 tcp dport & 7 == 2 reject with icmpx type admin-prohibited".to_owned(),
+            "tcp dport 1-60000 tcp dport & 127 == 3 drop".to_owned(),
+        ],
+    );
+    let _listeners = server::listeners(&target, &addresses, &open);
+    for address in addresses {
+        let report = lab.scan(&scanner, &[address, "-p-", "--json"]).report(Duration::from_secs(120));
+        report.assert_truth(address, 1..=65535, |port, verdict| {
+            let ruled = port <= 60000;
+            verdict
+                == match port {
+                    port if ruled && port & 7 == 1 => "filtered/port-unreach",
+                    port if ruled && port & 7 == 2 => "filtered/admin-prohibited",
+                    port if ruled && port & 127 == 3 => "filtered/no-response",
+                    port if open.contains(&port) => "open/syn-ack",
+                    _ => "closed/conn-refused",
+                }
+        });
+        println!("ways: {address}: 65535 ports, 15000 of them refused by ICMP, every verdict right");
+    }
+}

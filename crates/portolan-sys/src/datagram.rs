@@ -5,14 +5,13 @@
 //! They are not connected. A connected one is told of some errors only (RFC 1122 section 4.2.3.9 calls the
 //! others soft), and one socket can speak to everybody.
 
-use std::ffi::c_int;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{RecvFlags, SendFlags, SocketType, bind, getsockname, ipproto, recvfrom, sendto, sockopt};
 
 use crate::Errno;
-use crate::socket::{Family, last_errno, open};
+use crate::socket::{Family, memory, open};
 
 /// A datagram as it was taken off the receive queue.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -102,20 +101,7 @@ impl UdpSocket {
     /// `SO_RXQ_OVFL` gives the same number with each datagram, but as it stood when that one came in: what is lost
     /// after the last one that found room would never be told.
     pub fn overruns(&self) -> Result<u32, Errno> {
-        let mut counters = [0_u32; MEMINFO_DROPS + 1];
-        let mut length = size_of_val(&counters) as libc::socklen_t;
-        // SAFETY: the descriptor is open while it is borrowed; the value pointer and the length describe a local
-        // array of integers, of which the kernel writes no more than that length.
-        let result = unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                SO_MEMINFO,
-                counters.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        if result == 0 { Ok(counters[MEMINFO_DROPS]) } else { Err(last_errno()) }
+        memory::<{ MEMINFO_DROPS + 1 }>(self.fd.as_fd()).map(|counters| counters[MEMINFO_DROPS])
     }
 }
 
@@ -124,9 +110,6 @@ impl AsFd for UdpSocket {
         self.fd.as_fd()
     }
 }
-
-/// `include/uapi/asm-generic/socket.h`, since Linux 4.12.
-const SO_MEMINFO: c_int = 55;
 
 /// `SK_MEMINFO_DROPS` of `include/uapi/linux/sock_diag.h`.
 const MEMINFO_DROPS: usize = 8;

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::Errno;
-use crate::socket::last_errno;
+use crate::socket::{last_errno, memory};
 
 /// Who made an error (`SO_EE_ORIGIN_*`).
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,6 +46,12 @@ pub struct QueuedError {
     pub ttl: Option<u8>,
     /// How many bytes of what was quoted of our packet were written to the reader's buffer.
     pub quoted: usize,
+}
+
+/// Whether the queue of `socket` is certainly empty: what stands in it is charged to the socket's receive memory
+/// (`SK_MEMINFO_RMEM_ALLOC`). Asking that costs half of reading an empty queue.
+pub fn is_empty(socket: impl AsFd) -> bool {
+    memory::<1>(socket.as_fd()).is_ok_and(|[received]| received == 0)
 }
 
 /// Takes the oldest error off the queue of `socket`; `None` if the queue is empty.

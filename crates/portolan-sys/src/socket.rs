@@ -124,6 +124,27 @@ fn switch_on(fd: BorrowedFd<'_>, level: c_int, option: c_int) -> Result<(), Errn
     if result == 0 { Ok(()) } else { Err(last_errno()) }
 }
 
+/// The first counters of `SO_MEMINFO`: what a socket holds of the kernel's memory, and what it lost for want of it.
+pub(crate) fn memory<const N: usize>(fd: BorrowedFd<'_>) -> Result<[u32; N], Errno> {
+    let mut counters = [0_u32; N];
+    let mut length = size_of_val(&counters) as libc::socklen_t;
+    // SAFETY: the descriptor is open while it is borrowed; the value pointer and the length describe a local
+    // array of integers, of which the kernel writes no more than that length.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_MEMINFO,
+            counters.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(counters) } else { Err(last_errno()) }
+}
+
+/// `include/uapi/asm-generic/socket.h`, since Linux 4.12.
+const SO_MEMINFO: c_int = 55;
+
 /// What the last failed call of libc on this thread left in `errno`.
 pub(crate) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)

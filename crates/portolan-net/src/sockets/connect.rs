@@ -1,9 +1,10 @@
 //! TCP by connect(2): what a user without privilege can do.
 //!
-//! Four habits make it fast (measured; a closed loopback port costs about half of the plain way):
+//! Five habits make it fast (measured; a closed loopback port costs about half of the plain way):
 //! a connection is asked about once before it is waited for, since a near peer has answered by then; a
 //! refused socket is connected again instead of being closed; a socket is told to epoll once in its life;
-//! and an open port is closed with a RST.
+//! an open port is closed with a RST; and whether refusals were resets or ICMP errors is asked once for all that
+//! a socket met in a batch, since its error queue outlives them and names each destination.
 //!
 //! One trap: an ICMP error that arrives while its socket is inside connect(2) is queued but not acted
 //! upon, and the connection stays in progress. So the error queue is read whenever epoll reports an error.
@@ -28,12 +29,32 @@ pub(super) struct Connects {
     slots: Vec<Option<u32>>,
     waiting: usize,
     completions: Vec<Completion>,
+    /// Refusals among the completions that may turn out to be ICMP errors.
+    unproved: Vec<Unproved>,
+    /// Of the latest connect.
+    family: Option<Family>,
+}
+
+/// A refusal of which nobody has looked yet whether an ICMP error came with it.
+struct Unproved {
+    /// The socket that met it, idle or in use again since.
+    met_by: u32,
+    /// Its place among the completions.
+    completion: usize,
+    peer: SocketAddr,
 }
 
 impl Connects {
     /// None yet; never more idle sockets than `limit`.
     pub(super) const fn new(limit: usize) -> Self {
-        Connects { pool: Pool::new(limit), slots: Vec::new(), waiting: 0, completions: Vec::new() }
+        Connects {
+            pool: Pool::new(limit),
+            slots: Vec::new(),
+            waiting: 0,
+            completions: Vec::new(),
+            unproved: Vec::new(),
+            family: None,
+        }
     }
 
     /// Whether a connection is in progress.
@@ -47,20 +68,30 @@ impl Connects {
     }
 
     /// Moves what was noticed into `completions`.
-    pub(super) fn take(&mut self, completions: &mut Vec<Completion>) {
+    pub(super) fn take(&mut self, completions: &mut Vec<Completion>, machine: &Machine) {
+        self.prove_all(machine);
         completions.append(&mut self.completions);
     }
 
     /// Moves what was noticed into `inbox`.
-    pub(super) fn report(&mut self, inbox: &mut Vec<Event>) {
+    pub(super) fn report(&mut self, inbox: &mut Vec<Event>, machine: &Machine) {
+        self.prove_all(machine);
         inbox.extend(self.completions.drain(..).map(Event::Connect));
     }
 
     /// Starts a connection.
     pub(super) fn connect(&mut self, probe: ProbeId, to: Endpoint, machine: &Machine) {
-        self.abandon_slot(probe.slot);
-        let attempt = Attempt { probe, peer: to.address.socket(to.port), sent: machine.now() };
-        match self.pool.take(Family::of(&attempt.peer)) {
+        self.abandon_slot(probe.slot, machine);
+        let peer = to.address.socket(to.port);
+        if self.family != Some(Family::of(&peer)) {
+            // The pool may give up an idle socket of the other family.
+            self.prove_all(machine);
+            self.family = Some(Family::of(&peer));
+        }
+        // Taking a socket may mean opening one: the time of sending is after that.
+        let taken = self.pool.take(Family::of(&peer));
+        let attempt = Attempt { probe, peer, sent: machine.now() };
+        match taken {
             Ok(index) => self.start(index, attempt, machine),
             Err(errno) => self.fail(attempt, attempt.sent, errno, machine),
         }
@@ -68,15 +99,13 @@ impl Connects {
 
     /// A connection that must not be started ends at once.
     pub(super) fn refuse(&mut self, probe: ProbeId, to: Endpoint, fault: LocalFault, machine: &Machine) {
-        self.abandon_slot(probe.slot);
+        self.abandon_slot(probe.slot, machine);
         let now = machine.now();
         let attempt = Attempt { probe, peer: to.address.socket(to.port), sent: now };
         self.complete(attempt, now, Outcome::Local(fault));
     }
 
-    fn start(&mut self, index: u32, mut attempt: Attempt, machine: &Machine) {
-        // Taking a socket may have meant opening one: the time of sending is now.
-        attempt.sent = machine.now();
+    fn start(&mut self, index: u32, attempt: Attempt, machine: &Machine) {
         let Some(seat) = self.pool.seat_mut(index) else { return };
         let progress = match seat.socket.connect(&attempt.peer) {
             Ok(Progress::InProgress) => seat.socket.ask(&attempt.peer),
@@ -89,6 +118,7 @@ impl Connects {
         match seat.watch(index, &machine.epoll) {
             Ok(()) => self.occupy(attempt.probe.slot, index),
             Err(errno) => {
+                self.prove(index, machine);
                 self.pool.close(index);
                 self.fail(attempt, machine.now(), errno, machine);
             }
@@ -107,7 +137,7 @@ impl Connects {
             Ok(Progress::InProgress) if !ready.failed => {}
             Ok(Progress::InProgress) => {
                 if let Some(icmp) = queued_icmp(&seat.socket) {
-                    self.abandon_slot(attempt.probe.slot);
+                    self.abandon_slot(attempt.probe.slot, machine);
                     self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
                 }
             }
@@ -137,24 +167,66 @@ impl Connects {
             Err(Errno::CONNRESET) => name,
             Err(errno) => return self.finish_failed(index, attempt, at, errno, machine),
         };
+        self.prove(index, machine);
         self.pool.close(index);
         let local = local.unwrap_or_else(|| nameless(attempt.peer));
         self.complete(attempt, at, Outcome::Connected { local });
     }
 
     fn finish_failed(&mut self, index: u32, attempt: Attempt, at: Instant, errno: Errno, machine: &Machine) {
-        match self.pool.seat(index).and_then(|seat| queued_icmp(&seat.socket)) {
-            Some(icmp) => {
-                self.pool.close(index);
-                self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
+        if errno == Errno::CONNREFUSED && can_go_anywhere(attempt.peer) {
+            self.unproved.push(Unproved {
+                met_by: index,
+                completion: self.completions.len(),
+                peer: attempt.peer,
+            });
+            self.pool.put_back(index);
+            self.complete(attempt, at, Outcome::Refused);
+            if self.unproved.len() >= UNPROVED {
+                self.prove_all(machine);
             }
-            None if errno == Errno::CONNREFUSED && can_go_anywhere(attempt.peer) => {
-                self.pool.put_back(index);
-                self.complete(attempt, at, Outcome::Refused);
-            }
-            None => {
-                self.pool.close(index);
-                self.fail(attempt, at, errno, machine);
+            return;
+        }
+        self.prove(index, machine);
+        let icmp = self.pool.seat(index).and_then(|seat| queued_icmp(&seat.socket));
+        self.pool.close(index);
+        match icmp {
+            Some(icmp) => self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into())),
+            None if errno == Errno::CONNREFUSED => self.complete(attempt, at, Outcome::Refused),
+            None => self.fail(attempt, at, errno, machine),
+        }
+    }
+
+    /// Finds out which refusals were ICMP errors.
+    fn prove_all(&mut self, machine: &Machine) {
+        while let Some(last) = self.unproved.last() {
+            let index = last.met_by;
+            self.prove(index, machine);
+        }
+    }
+
+    /// The same for those that one socket met.
+    fn prove(&mut self, index: u32, machine: &Machine) {
+        let (unproved, others) =
+            std::mem::take(&mut self.unproved).into_iter().partition(|refusal| refusal.met_by == index);
+        self.unproved = others;
+        let unproved: Vec<Unproved> = unproved;
+        let Some(seat) = self.pool.seat(index).filter(|seat| !error_queue::is_empty(&seat.socket)) else {
+            return;
+        };
+        let errors = std::iter::from_fn(|| error_queue::read(&seat.socket, &mut []).ok().flatten());
+        for error in errors.take(QUEUED) {
+            let Some(icmp) = home::icmp(&error) else { continue };
+            for refusal in &unproved {
+                let outcome = match error.to {
+                    Some(to) if (to.ip(), to.port()) != (refusal.peer.ip(), refusal.peer.port()) => continue,
+                    // One of them it was, and nobody knows which: none was refused for certain.
+                    None if unproved.len() > 1 => Outcome::TimedOut,
+                    _ => machine.home.icmp(icmp, refusal.peer.into()),
+                };
+                if let Some(end) = self.completions.get_mut(refusal.completion) {
+                    end.outcome = outcome;
+                }
             }
         }
     }
@@ -169,18 +241,20 @@ impl Connects {
     }
 
     /// Nobody wants to hear of this attempt any more.
-    pub(super) fn abandon(&mut self, probe: ProbeId) {
+    pub(super) fn abandon(&mut self, probe: ProbeId, machine: &Machine) {
         let index = self.slots.get(probe.slot as usize).copied().flatten();
         let attempt = index.and_then(|index| self.pool.seat(index)?.attempt);
         if attempt.is_some_and(|attempt| attempt.probe == probe) {
-            self.abandon_slot(probe.slot);
+            self.abandon_slot(probe.slot, machine);
         }
-        // Nobody wants to hear of it any more, even if it was noticed already.
+        // Nobody wants to hear of it any more, even if it was noticed already; the places of the others change.
+        self.prove_all(machine);
         self.completions.retain(|event| event.probe != probe);
     }
 
-    fn abandon_slot(&mut self, slot: u32) {
+    fn abandon_slot(&mut self, slot: u32, machine: &Machine) {
         if let Some(index) = self.vacate(slot) {
+            self.prove(index, machine);
             self.pool.close(index);
         }
     }
@@ -203,8 +277,19 @@ impl Connects {
     }
 }
 
+/// So many refusals are looked at together: their errors find room in the smallest receive buffer that a TCP socket
+/// usually has (131,072 bytes; one takes up to 2304).
+const UNPROVED: usize = 16;
+
+/// No socket's queue holds more errors; the bound keeps a flood of them from holding us.
+const QUEUED: usize = 256;
+
 /// The first ICMP error in the queue: the one that ended the attempt. Without one the queue is empty now.
 fn queued_icmp(socket: &TcpSocket) -> Option<Icmp> {
+    // Nearly all refusals are resets, with nothing in the queue.
+    if error_queue::is_empty(socket) {
+        return None;
+    }
     let errors = std::iter::from_fn(|| error_queue::read(socket, &mut []).ok().flatten());
     // No attempt meets more than a few; the bound keeps a flood of them from holding us here.
     errors.take(16).find_map(|error| home::icmp(&error))

@@ -86,7 +86,7 @@ impl SocketDoor {
             Request::Abandon(probe) => {
                 match self.lane_of(probe) {
                     Some(lane) => lane.push(Request::Abandon(probe)),
-                    None => self.connects.abandon(probe),
+                    None => self.connects.abandon(probe, &self.machine),
                 }
                 self.datagrams.abandon(probe, &self.machine);
             }
@@ -185,7 +185,7 @@ impl Sockets for SocketDoor {
             self.heard_until = before;
         }
         self.datagrams.report(inbox);
-        self.connects.report(inbox);
+        self.connects.report(inbox, &self.machine);
         if let Some(lane) = &mut self.lane {
             lane.report(inbox);
         }

@@ -178,7 +178,11 @@ impl Worker {
         while !self.shared.ended.load(Ordering::SeqCst) {
             mem::swap(&mut requests, &mut *locked(&self.shared.requests));
             let asked = !requests.is_empty();
-            requests.drain(..).for_each(|request| self.carry_out(&request));
+            for request in requests.drain(..) {
+                self.carry_out(&request);
+            }
+            // Before it waits for anything.
+            self.report();
             let before = self.machine.now();
             let all = self.collect(&mut news, Duration::ZERO);
             let noticed = self.report();
@@ -198,18 +202,17 @@ impl Worker {
     fn carry_out(&mut self, request: &Request) {
         match *request {
             Request::Connect { probe, to } => self.connects.connect(probe, to, &self.machine),
-            Request::Abandon(probe) => self.connects.abandon(probe),
+            Request::Abandon(probe) => self.connects.abandon(probe, &self.machine),
             // Datagrams are the door's own.
             Request::Datagram { .. } => {}
         }
-        self.report();
     }
 
     /// Hands over what was noticed, if anything was.
     fn report(&mut self) -> bool {
         let noticed = self.connects.has_news();
         if noticed {
-            self.connects.take(&mut locked(&self.shared.completions));
+            self.connects.take(&mut locked(&self.shared.completions), &self.machine);
             self.shared.door.wake();
         }
         noticed
