@@ -123,8 +123,10 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
 /// Whether so much is connected to beyond the loopback, and so fast, that a second thread pays.
 fn pays_a_second_lane(plan: &Plan, entries: &[(AddressSet, Ports)]) -> bool {
     const MANY: u128 = 10_000;
-    let fast = plan.timing().rate.is_none() && plan.max_rate().is_none_or(|rate| u128::from(rate) > MANY);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let slow = plan.timing().rate.is_some() || plan.max_rate().is_some_and(|rate| u128::from(rate) <= MANY);
+    if slow || !plan.asks(Transport::Tcp) || plan.endpoints() <= MANY {
+        return false;
+    }
     let loopback: AddressSet = [
         (Address::from(Ipv4Addr::new(127, 0, 0, 0)), Address::from(Ipv4Addr::new(127, 255, 255, 255))),
         (Address::new(Ipv6Addr::LOCALHOST.into()), Address::new(Ipv6Addr::LOCALHOST.into())),
@@ -133,7 +135,8 @@ fn pays_a_second_lane(plan: &Plan, entries: &[(AddressSet, Ports)]) -> bool {
     .map(|(first, last)| AddressRange { first, last })
     .collect();
     let beyond = entries.iter().any(|(hosts, _)| !hosts.difference(&loopback).is_empty());
-    fast && processors > 1 && beyond && plan.asks(Transport::Tcp) && plan.endpoints() > MANY
+    // Last, since it reads files.
+    beyond && std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1)
 }
 
 fn begin(
