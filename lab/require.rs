@@ -13,14 +13,14 @@ pub(crate) struct Lab {
     pub(crate) binary: PathBuf,
 }
 
-/// The lab for one scenario, or `None` after saying why not. In CI, "why not" is a failure.
+/// The lab for one scenario, which needs these tools (and files, with their whole names), or `None` after saying why not. In CI, "why not" is a failure.
 pub(crate) fn require(scenario: &str, tools: &[&str]) -> Option<Lab> {
     let why = if !rustix::process::geteuid().is_root() {
         "needs root for network namespaces".to_owned()
     } else if let Some(tool) = ["ip", "setpriv", "prlimit", "sysctl", "sh", "mount"]
         .iter()
         .chain(tools)
-        .find(|tool| which(tool).is_none())
+        .find(|tool| if tool.starts_with('/') { !Path::new(tool).exists() } else { which(tool).is_none() })
     {
         format!("{tool} is not installed (cargo xtask setup)")
     } else {

@@ -1,9 +1,10 @@
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
-use portolan_lab::listen;
 use portolan_lab::namespace::{Namespace, run};
-use portolan_lab::server::{Server, address};
+use portolan_lab::server::{End, Server, address};
+use portolan_lab::{forward, line, listen};
 
 use crate::require::Lab;
 
@@ -64,6 +65,22 @@ fn start(namespace: &Namespace, addresses: &[&str], ports: &[u16], what: &str) -
     let program = std::env::current_exe().expect("Linux has /proc/self/exe");
     let words = ["--exact", "server::listener", "--nocapture"];
     Server::listen(namespace, &program, &words, what, addresses, ports)
+}
+
+/// A path between two namespaces with this delay one way.
+pub(crate) fn path(left: End<'_>, right: End<'_>, delay: Duration) -> Server {
+    let program = std::env::current_exe().expect("Linux has /proc/self/exe");
+    let words = ["--exact", "server::forwarder", "--nocapture"];
+    let path = line::Path { delay, limit: 1 << 17, ..line::Path::default() };
+    Server::forwarder(&program, &words, (left, right), path, 1)
+}
+
+/// The forwarder process; in an ordinary run there is nothing to do. The scenarios behind a path show that it works.
+#[test]
+fn forwarder() {
+    if let Some((devices, path, seed)) = forward::asked() {
+        forward::run(devices.each_ref().map(String::as_str), path, seed).expect("root may make tun devices");
+    }
 }
 
 /// The listener process. In an ordinary run, where nobody says what to listen on, there is nothing to do: that a

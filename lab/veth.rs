@@ -4,6 +4,7 @@ use crate::require::{Lab, require};
 use crate::server;
 use portolan_lab::namespace::{Namespace, behind_a_router, neighbours};
 use portolan_lab::ndjson::{Report, Told};
+use portolan_lab::server::End;
 
 /// One port, what a firewall does with it, and what a scanner must say.
 struct Rule {
@@ -108,11 +109,22 @@ fn check(report: &Report, address: &str, rules: &[Rule], by: Option<&str>) {
     assert_eq!(report.ports(address), truth, "{address}");
 }
 
-/// Refusals of many ports are looked at together, by two threads: an ICMP error must find its own port among them.
+/// Refusals of many ports are looked at together, by two threads: an ICMP error must find its own port among them. Near by
+/// all is over within connect(2); behind a path it comes to a socket that waits.
 #[test]
 fn all_ports_of_a_host_that_refuses_in_four_ways() {
-    let Some(lab) = require("ways", &["nft"]) else { return };
-    let (scanner, target) = neighbours();
+    let Some(lab) = require("ways", &["nft", "/dev/net/tun"]) else { return };
+    let (scanner, near) = neighbours();
+    scan_ways(&lab, &scanner, &near, "near");
+    let (scanner, far) = (Namespace::new("scanner"), Namespace::new("far"));
+    let left = End { namespace: &scanner, device: "to-far", addresses: &["198.18.0.1/30", "2001:db8::1/64"] };
+    let right =
+        End { namespace: &far, device: "to-scanner", addresses: &["198.18.0.2/30", "2001:db8::2/64"] };
+    let _path = server::path(left, right, Duration::from_millis(5));
+    scan_ways(&lab, &scanner, &far, "behind 10 ms");
+}
+
+fn scan_ways(lab: &Lab, scanner: &Namespace, target: &Namespace, place: &str) {
     let addresses = ["198.18.0.2", "2001:db8::2"];
     let open: Vec<u16> = (0..200).map(|n| n * 300 + 5).collect();
     target.firewall(
@@ -123,9 +135,9 @@ fn all_ports_of_a_host_that_refuses_in_four_ways() {
             "tcp dport 1-60000 tcp dport & 127 == 3 drop".to_owned(),
         ],
     );
-    let _listeners = server::listeners(&target, &addresses, &open);
+    let _listeners = server::listeners(target, &addresses, &open);
     for address in addresses {
-        let report = lab.scan(&scanner, &[address, "-p-", "--json"]).report(Duration::from_secs(120));
+        let report = lab.scan(scanner, &[address, "-p-", "--json"]).report(Duration::from_secs(120));
         report.assert_truth(address, 1..=65535, |port, verdict| {
             let ruled = port <= 60000;
             verdict
@@ -137,6 +149,6 @@ fn all_ports_of_a_host_that_refuses_in_four_ways() {
                     _ => "closed/conn-refused",
                 }
         });
-        println!("ways: {address}: 65535 ports, 15000 of them refused by ICMP, every verdict right");
+        println!("ways: {address} {place}: 65535 ports, 15000 of them refused by ICMP, every verdict right");
     }
 }

@@ -45,7 +45,7 @@ impl World {
                 let path = line::Path { delay, limit: 1 << 17, ..line::Path::default() };
                 let left = End { namespace: &scanner, device: TO_TARGET, addresses: &["198.18.0.1/30"] };
                 let right = End { namespace: neighbour, device: TO_SCANNER, addresses: &["198.18.0.2/30"] };
-                forwarder = Some(Server::forwarder(helper, left, right, path, 1));
+                forwarder = Some(Server::forwarder(helper, &["forward"], (left, right), path, 1));
             } else {
                 cable((&scanner, TO_TARGET, &["198.18.0.1/30"]), (neighbour, TO_SCANNER, &["198.18.0.2/30"]));
             }

@@ -14,12 +14,36 @@ use portolan_sys::tun::Tun;
 use crate::line::{Line, Path};
 use crate::listen::READY;
 
+/// Which path to be: two names of devices, one-way delay and jitter in microseconds, the share lost, packets a
+/// direction, and a seed. Set for the forwarder process only.
+pub(crate) const PATH: &str = "PORTOLAN_LAB_FORWARD";
+
+/// A path as it is written for the forwarder process.
+pub(crate) fn written([left, right]: [&str; 2], path: Path, seed: u64) -> String {
+    let (delay, jitter) = (path.delay.as_micros(), path.jitter.as_micros());
+    format!("{left} {right} {delay} {jitter} {} {} {seed}", path.loss, path.limit)
+}
+
+/// What this process was started to be, if it is a forwarder.
+pub fn asked() -> Option<([String; 2], Path, u64)> {
+    let text = std::env::var(PATH).ok()?;
+    let [left, right, delay, jitter, loss, limit, seed] =
+        text.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let path = Path {
+        delay: Duration::from_micros(delay.parse().ok()?),
+        jitter: Duration::from_micros(jitter.parse().ok()?),
+        loss: loss.parse().ok()?,
+        limit: limit.parse().ok()?,
+    };
+    Some(([left.to_owned(), right.to_owned()], path, seed.parse().ok()?))
+}
+
 /// Makes the devices, says on standard output that they exist, and forwards until standard input ends. Then it tells
 /// the counts of both directions.
 #[expect(clippy::print_stdout, reason = "whoever started this process reads its word and its counts")]
 pub fn run(devices: [&str; 2], path: Path, seed: u64) -> Result<(), Errno> {
     let tuns = [Tun::create(devices[0])?, Tun::create(devices[1])?];
-    println!("{READY}");
+    println!("\n{READY}");
     std::io::stdout().flush().expect("whoever started us reads it");
     let mut lines = [Line::new(path, seed), Line::new(path, seed ^ u64::MAX)];
     forward(&tuns, &mut lines)?;

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use portolan_lab::line::Path;
 use portolan_lab::{bare, forward, listen, measure};
 
 fn main() -> ExitCode {
@@ -28,14 +27,11 @@ fn run(words: &[OsString]) -> Result<(), String> {
             listen::run(&listen::asked().ok_or("PORTOLAN_LAB_LISTEN says what to listen on")?);
             Ok(())
         }
-        ["forward", left, right, delay, jitter, loss, limit, seed] => {
-            let path = Path {
-                delay: Duration::from_micros(number(delay)?),
-                jitter: Duration::from_micros(number(jitter)?),
-                loss: number(loss)?,
-                limit: number(limit)?,
-            };
-            forward::run([left, right], path, number(seed)?).map_err(|error| error.to_string())
+        ["forward"] => {
+            let (devices, path, seed) =
+                forward::asked().ok_or("PORTOLAN_LAB_FORWARD says which path to be")?;
+            forward::run(devices.each_ref().map(String::as_str), path, seed)
+                .map_err(|error| error.to_string())
         }
         ["bare", address, window] => {
             let open = bare::run(number(address)?, 1..=u16::MAX, number(window)?);
@@ -60,9 +56,9 @@ const USAGE: &str = "\
 usage:
   portolan-lab listen                      serves what PORTOLAN_LAB_LISTEN names, until standard input ends:
                                            `accept`, `full`, `echo` or `mute`, then sockets, all in one text
-  portolan-lab forward LEFT RIGHT DELAY JITTER LOSS LIMIT SEED
-                                           two tun devices and the path between them: microseconds one way, a
-                                           probability, packets a direction; until standard input ends
+  portolan-lab forward                     two tun devices and the path between them, until standard input ends:
+                                           PORTOLAN_LAB_FORWARD names the devices, then microseconds of delay and
+                                           of jitter one way, a probability, packets a direction, a seed
   portolan-lab bare ADDRESS WINDOW         connects to all 65535 ports of an address that answers at every one
   portolan-lab measure STDOUT STDERR SECONDS PROGRAM...
                                            runs a program and tells its seconds and its memory";

@@ -10,6 +10,7 @@ use std::time::Duration;
 use portolan_sys::clock::monotonic_nanos;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::forward::{self, PATH};
 use crate::line;
 use crate::listen::{READY, SOCKETS};
 use crate::namespace::Namespace;
@@ -89,12 +90,17 @@ impl Server {
     }
 
     /// The path between two namespaces: the forwarder, and a tun device with these addresses in each of them.
-    /// `program` is `portolan-lab`.
-    pub fn forwarder(program: &Path, left: End<'_>, right: End<'_>, path: line::Path, seed: u64) -> Self {
+    /// `program`, with these words, must call [`forward::run`](crate::forward::run).
+    pub fn forwarder(
+        program: &Path,
+        words: &[&str],
+        (left, right): (End<'_>, End<'_>),
+        path: line::Path,
+        seed: u64,
+    ) -> Self {
         let mut command = left.namespace.command("prlimit");
-        command.arg("--nofile=256").arg(program).args(["forward", left.device, right.device]);
-        command.args([path.delay.as_micros(), path.jitter.as_micros()].map(|micros| micros.to_string()));
-        command.args([path.loss.to_string(), path.limit.to_string(), seed.to_string()]);
+        command.arg("--nofile=256").arg(program).args(words);
+        command.env(PATH, forward::written([left.device, right.device], path, seed));
         let server = Self::when_ready(&mut command);
         left.namespace.ip(&format!("link set {} netns {}", right.device, right.namespace.name()));
         for End { namespace, device, addresses } in [left, right] {

@@ -16,7 +16,7 @@ use portolan_model::{Endpoint, Icmp, Instant, LocalFault};
 use portolan_sys::Errno;
 use portolan_sys::epoll::Ready;
 use portolan_sys::error_queue;
-use portolan_sys::socket::{Family, Progress, TcpSocket};
+use portolan_sys::socket::{Family, Progress};
 
 use super::home;
 use super::machine::Machine;
@@ -118,8 +118,7 @@ impl Connects {
         match seat.watch(index, &machine.epoll) {
             Ok(()) => self.occupy(attempt.probe.slot, index),
             Err(errno) => {
-                self.prove(index, machine);
-                self.pool.close(index);
+                self.close(index, machine);
                 self.fail(attempt, machine.now(), errno, machine);
             }
         }
@@ -135,12 +134,7 @@ impl Connects {
         let name = if ready.failed { seat.socket.local_addr().ok() } else { None };
         match seat.socket.ask(&attempt.peer) {
             Ok(Progress::InProgress) if !ready.failed => {}
-            Ok(Progress::InProgress) => {
-                if let Some(icmp) = queued_icmp(&seat.socket) {
-                    self.abandon_slot(attempt.probe.slot, machine);
-                    self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
-                }
-            }
+            Ok(Progress::InProgress) => self.prove(index, at, machine),
             verdict => {
                 self.vacate(attempt.probe.slot);
                 self.finish(index, attempt, at, verdict, name, machine);
@@ -167,8 +161,7 @@ impl Connects {
             Err(Errno::CONNRESET) => name,
             Err(errno) => return self.finish_failed(index, attempt, at, errno, machine),
         };
-        self.prove(index, machine);
-        self.pool.close(index);
+        self.close(index, machine);
         let local = local.unwrap_or_else(|| nameless(attempt.peer));
         self.complete(attempt, at, Outcome::Connected { local });
     }
@@ -187,8 +180,7 @@ impl Connects {
             }
             return;
         }
-        self.prove(index, machine);
-        let icmp = self.pool.seat(index).and_then(|seat| queued_icmp(&seat.socket));
+        let icmp = self.read_errors(index, Some(attempt.peer), machine);
         self.pool.close(index);
         match icmp {
             Some(icmp) => self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into())),
@@ -201,34 +193,52 @@ impl Connects {
     fn prove_all(&mut self, machine: &Machine) {
         while let Some(last) = self.unproved.last() {
             let index = last.met_by;
-            self.prove(index, machine);
+            self.prove(index, machine.now(), machine);
         }
     }
 
-    /// The same for those that one socket met.
-    fn prove(&mut self, index: u32, machine: &Machine) {
-        let (unproved, others) =
-            std::mem::take(&mut self.unproved).into_iter().partition(|refusal| refusal.met_by == index);
-        self.unproved = others;
-        let unproved: Vec<Unproved> = unproved;
-        let Some(seat) = self.pool.seat(index).filter(|seat| !error_queue::is_empty(&seat.socket)) else {
-            return;
-        };
+    /// The same for those that one socket met; its attempt in progress may be found to have ended as well.
+    fn prove(&mut self, index: u32, at: Instant, machine: &Machine) {
+        let present = self.pool.seat(index).and_then(|seat| seat.attempt);
+        let icmp = self.read_errors(index, present.map(|attempt| attempt.peer), machine);
+        if let Some((attempt, icmp)) = present.zip(icmp) {
+            self.vacate(attempt.probe.slot);
+            self.pool.close(index);
+            self.complete(attempt, at, machine.home.icmp(icmp, attempt.peer.into()));
+        }
+    }
+
+    /// Gives each ICMP error in the queue of a socket to the refusal that it names. The first that names `present`,
+    /// where the socket's attempt of now goes, comes back.
+    fn read_errors(&mut self, index: u32, present: Option<SocketAddr>, machine: &Machine) -> Option<Icmp> {
+        let refusals: Vec<Unproved> =
+            self.unproved.extract_if(.., |refusal| refusal.met_by == index).collect();
+        if refusals.is_empty() && present.is_none() {
+            return None;
+        }
+        // Nearly all refusals are resets, with nothing in the queue.
+        let seat = self.pool.seat(index).filter(|seat| !error_queue::is_empty(&seat.socket))?;
         let errors = std::iter::from_fn(|| error_queue::read(&seat.socket, &mut []).ok().flatten());
+        let mut own = None;
         for error in errors.take(QUEUED) {
             let Some(icmp) = home::icmp(&error) else { continue };
-            for refusal in &unproved {
-                let outcome = match error.to {
-                    Some(to) if (to.ip(), to.port()) != (refusal.peer.ip(), refusal.peer.port()) => continue,
-                    // One of them it was, and nobody knows which: none was refused for certain.
-                    None if unproved.len() > 1 => Outcome::TimedOut,
-                    _ => machine.home.icmp(icmp, refusal.peer.into()),
-                };
+            for refusal in refusals.iter().filter(|refusal| may_be_about(error.to, refusal.peer)) {
                 if let Some(end) = self.completions.get_mut(refusal.completion) {
-                    end.outcome = outcome;
+                    // If nobody knows whose it is, none was refused for certain.
+                    let is_named = error.to.is_some() || refusals.len() == 1;
+                    let known = machine.home.icmp(icmp, refusal.peer.into());
+                    end.outcome = if is_named { known } else { Outcome::TimedOut };
                 }
             }
+            own = own.or(present.filter(|present| may_be_about(error.to, *present)).map(|_| icmp));
         }
+        own
+    }
+
+    /// Closes a socket; what it met before is proved first.
+    fn close(&mut self, index: u32, machine: &Machine) {
+        self.read_errors(index, None, machine);
+        self.pool.close(index);
     }
 
     fn fail(&mut self, attempt: Attempt, at: Instant, errno: Errno, machine: &Machine) {
@@ -254,8 +264,7 @@ impl Connects {
 
     fn abandon_slot(&mut self, slot: u32, machine: &Machine) {
         if let Some(index) = self.vacate(slot) {
-            self.prove(index, machine);
-            self.pool.close(index);
+            self.close(index, machine);
         }
     }
 
@@ -284,15 +293,9 @@ const UNPROVED: usize = 16;
 /// No socket's queue holds more errors; the bound keeps a flood of them from holding us.
 const QUEUED: usize = 256;
 
-/// The first ICMP error in the queue: the one that ended the attempt. Without one the queue is empty now.
-fn queued_icmp(socket: &TcpSocket) -> Option<Icmp> {
-    // Nearly all refusals are resets, with nothing in the queue.
-    if error_queue::is_empty(socket) {
-        return None;
-    }
-    let errors = std::iter::from_fn(|| error_queue::read(socket, &mut []).ok().flatten());
-    // No attempt meets more than a few; the bound keeps a flood of them from holding us here.
-    errors.take(16).find_map(|error| home::icmp(&error))
+/// Whether an error about a packet to `to` may be about one to `peer`; without a name it may be about any.
+fn may_be_about(to: Option<SocketAddr>, peer: SocketAddr) -> bool {
+    to.is_none_or(|to| (to.ip(), to.port()) == (peer.ip(), peer.port()))
 }
 
 /// Connecting to a link-local address binds the socket to its interface for good: it can go nowhere else.

@@ -55,7 +55,10 @@ impl SocketDoor {
 
     /// From now on half of the connects are made by a second thread: it pays for many ports beyond the loopback.
     pub fn with_second_lane(mut self) -> Result<Self, NetError> {
-        let lane = Lane::start(self.machine.another()?, self.capacity.sockets)?;
+        // Each has half of the slots, so it never needs more than half of the sockets, idle ones included.
+        let half = self.capacity.sockets.div_ceil(2);
+        self.connects = Connects::new(half);
+        let lane = Lane::start(self.machine.another()?, half)?;
         let add = self.machine.epoll.add(lane.bell(), lane::BELL, Interest::ReadableLevel);
         add.map_err(|errno| NetError::CreateBell(errno.into()))?;
         self.lane = Some(lane);
@@ -95,14 +98,7 @@ impl SocketDoor {
 
     /// The lane that this slot's connects take, if not the door's own.
     fn lane_of(&mut self, probe: ProbeId) -> Option<&mut Lane> {
-        self.lane.as_mut().filter(|_| probe.slot % 2 == 1)
-    }
-
-    fn is_of_lane(&self, request: &Request) -> bool {
-        match request {
-            Request::Connect { probe, .. } | Request::Abandon(probe) => probe.slot % 2 == 1,
-            Request::Datagram { .. } => false,
-        }
+        self.lane.as_mut().filter(|_| lane::takes(probe))
     }
 
     /// The last look before a packet leaves.
@@ -144,9 +140,9 @@ impl SocketDoor {
         }
     }
 
-    /// Waits for news for at most `timeout` and turns all there is into events. False if there may be more.
-    fn collect(&mut self, mut timeout: Duration) -> bool {
-        let mut all = false;
+    /// Waits for news for at most `timeout` and turns all there is into events. Whatever had news at the beginning is
+    /// looked at: those that have more come behind the others.
+    fn collect(&mut self, mut timeout: Duration) {
         let mut news = mem::take(&mut self.news);
         for _ in 0..ROUNDS {
             // A failure here could only be a programming error; it shows as silence, never as an answer.
@@ -160,13 +156,11 @@ impl SocketDoor {
                 }
             }
             if told.is_err() || !news.is_full() {
-                all = true;
                 break;
             }
             timeout = Duration::ZERO;
         }
         self.news = news;
-        all
     }
 }
 
@@ -180,9 +174,9 @@ impl Sockets for SocketDoor {
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
-        let before = self.now();
-        if !self.is_waiting() || self.collect(Duration::ZERO) {
-            self.heard_until = before;
+        self.heard_until = self.now();
+        if self.is_waiting() {
+            self.collect(Duration::ZERO);
         }
         self.datagrams.report(inbox);
         self.connects.report(inbox, &self.machine);
@@ -200,13 +194,14 @@ impl Sockets for SocketDoor {
             // Theirs first, so that both work at the same time.
             let mut ours = mem::take(&mut self.ours);
             for request in outbox.drain(..) {
-                if self.is_of_lane(&request) { self.carry_out(request) } else { ours.push(request) }
+                let theirs = matches!(request, Request::Connect { probe, .. } | Request::Abandon(probe) if lane::takes(probe));
+                if theirs { self.carry_out(request) } else { ours.push(request) }
             }
             mem::swap(outbox, &mut ours);
             self.ours = ours;
         }
         if let Some(lane) = &mut self.lane {
-            lane.send();
+            lane.send(self.machine.now());
         }
         for request in outbox.drain(..) {
             self.carry_out(request);

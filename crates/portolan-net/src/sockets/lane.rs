@@ -35,7 +35,7 @@ pub(super) struct Lane {
 
 /// What both threads see.
 struct Shared {
-    requests: Mutex<Vec<Request>>,
+    requests: Mutex<Queue>,
     completions: Mutex<Vec<Completion>>,
     /// Who sleeps, or is about to, wants to be woken by its bell.
     lane: Sleeper,
@@ -44,6 +44,14 @@ struct Shared {
     heard_until: AtomicU64,
     is_asked_to_look: AtomicBool,
     ended: AtomicBool,
+}
+
+/// What the lane has not taken yet.
+#[derive(Default)]
+struct Queue {
+    requests: Vec<Request>,
+    /// Since when the first of them waits.
+    since: Option<Instant>,
 }
 
 struct Sleeper {
@@ -83,7 +91,9 @@ impl Lane {
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("lane".into())
-            .spawn(move || Worker { machine, connects: Connects::new(limit), shared: theirs }.run())
+            .spawn(move || {
+                Worker { machine, connects: Connects::new(limit), shared: theirs, lag: Lag::default() }.run()
+            })
             .map_err(NetError::StartThread)?;
         Ok(Lane { shared, batch: Vec::new(), awaited: Vec::new(), noticed: Vec::new(), thread: Some(thread) })
     }
@@ -116,9 +126,12 @@ impl Lane {
     }
 
     /// Hands the batch over.
-    pub(super) fn send(&mut self) {
+    pub(super) fn send(&mut self, now: Instant) {
         if !self.batch.is_empty() {
-            locked(&self.shared.requests).append(&mut self.batch);
+            let mut queue = locked(&self.shared.requests);
+            queue.requests.append(&mut self.batch);
+            queue.since.get_or_insert(now);
+            drop(queue);
             self.shared.lane.wake();
         }
     }
@@ -169,6 +182,27 @@ struct Worker {
     machine: Machine,
     connects: Connects,
     shared: Arc<Shared>,
+    lag: Lag,
+}
+
+/// How late the lane starts what it is asked: who was asked late may answer late.
+#[derive(Copy, Clone, Default, Debug)]
+struct Lag {
+    most: Duration,
+    at: Instant,
+}
+
+impl Lag {
+    /// Longer than any usual wait for an answer.
+    const KEPT: Duration = Duration::from_secs(1);
+
+    /// Requests that waited since then are started now. The worst of the last second holds.
+    fn note(&mut self, since: Option<Instant>, now: Instant) {
+        let lag = since.map_or(Duration::ZERO, |since| now.since(since));
+        if lag >= self.most || now.since(self.at) > Self::KEPT {
+            *self = Lag { most: lag, at: now };
+        }
+    }
 }
 
 impl Worker {
@@ -176,19 +210,18 @@ impl Worker {
         let (mut requests, mut news) = (Vec::new(), ReadyList::with_capacity(NEWS));
         let mut busy_at = self.machine.now();
         while !self.shared.ended.load(Ordering::SeqCst) {
-            mem::swap(&mut requests, &mut *locked(&self.shared.requests));
-            let asked = !requests.is_empty();
+            let since = self.take(&mut requests);
+            let asked = since.is_some();
+            self.lag.note(since, self.machine.now());
             for request in requests.drain(..) {
                 self.carry_out(&request);
             }
             // Before it waits for anything.
             self.report();
             let before = self.machine.now();
-            let all = self.collect(&mut news, Duration::ZERO);
+            self.collect(&mut news, Duration::ZERO);
             let noticed = self.report();
-            if all {
-                self.tell_that_all_is_heard_until(before);
-            }
+            self.tell_that_all_is_heard_until(before - self.lag.most);
             if asked || noticed {
                 busy_at = self.machine.now();
             } else if self.machine.now().since(busy_at) < AWAKE {
@@ -197,6 +230,13 @@ impl Worker {
                 self.sleep(&mut news);
             }
         }
+    }
+
+    /// Takes over what is to be done, and tells since when it waits.
+    fn take(&self, requests: &mut Vec<Request>) -> Option<Instant> {
+        let mut queue = locked(&self.shared.requests);
+        mem::swap(requests, &mut queue.requests);
+        queue.since.take()
     }
 
     fn carry_out(&mut self, request: &Request) {
@@ -228,34 +268,45 @@ impl Worker {
     fn sleep(&mut self, news: &mut ReadyList) {
         self.shared.lane.asleep.store(true, Ordering::SeqCst);
         let wanted = self.shared.is_asked_to_look.load(Ordering::SeqCst);
-        if !wanted && locked(&self.shared.requests).is_empty() {
+        if !wanted && locked(&self.shared.requests).since.is_none() {
             self.collect(news, NAP);
         }
         self.shared.lane.asleep.store(false, Ordering::SeqCst);
     }
 
-    /// Waits for news for at most `timeout` and notes it. False if there may be more.
-    fn collect(&mut self, news: &mut ReadyList, timeout: Duration) -> bool {
+    /// Waits for news for at most `timeout` and notes all there is.
+    fn collect(&mut self, news: &mut ReadyList, mut timeout: Duration) {
         if timeout.is_zero() && !self.connects.is_waiting() {
-            return true;
+            return;
         }
-        // As in the door: a failure shows as silence, never as an answer.
-        let told = self.machine.epoll.wait(news, Some(timeout));
-        let at = self.machine.now();
-        for ready in (0..news.len()).filter_map(|position| news.get(position)) {
-            if ready.token == BELL {
-                self.shared.lane.bell.silence();
-            } else {
-                self.connects.look(ready, at, &self.machine);
+        loop {
+            // As in the door: a failure shows as silence, never as an answer.
+            let told = self.machine.epoll.wait(news, Some(timeout));
+            let at = self.machine.now();
+            for ready in (0..news.len()).filter_map(|position| news.get(position)) {
+                if ready.token == BELL {
+                    self.shared.lane.bell.silence();
+                } else {
+                    self.connects.look(ready, at, &self.machine);
+                }
             }
+            // Each of these sockets tells a change once, so there is an end.
+            if told.is_err() || !news.is_full() {
+                return;
+            }
+            timeout = Duration::ZERO;
         }
-        told.is_err() || !news.is_full()
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing under these locks can be left half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the connects of this slot are made by the lane.
+pub(super) const fn takes(probe: ProbeId) -> bool {
+    probe.slot % 2 == 1
 }
 
 /// The token of a bell in an epoll, above those of all sockets.
@@ -268,3 +319,24 @@ const AWAKE: Duration = Duration::from_micros(200);
 
 /// The longest sleep, in case a ring was missed.
 const NAP: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_lag_of_the_last_second_holds() {
+        let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
+        let mut lag = Lag::default();
+        for (since, now, most) in [
+            (Some(10), 160, 150),
+            (Some(200), 201, 150),
+            (None, 1100, 150),
+            (Some(1190), 1200, 10),
+            (None, 2300, 0),
+        ] {
+            lag.note(since.map(at), at(now));
+            assert_eq!(lag.most, Duration::from_millis(most), "{now}");
+        }
+    }
+}
