@@ -39,7 +39,7 @@ const RUSTSCAN: &str = "rustscan -n -a TARGET -r 1-65535 -b 4500 -t 1500 --ulimi
 
 const DELAYED: &[Program] = &[
     PORTOLAN,
-    program("nmap -T5", "nmap -n -Pn -sT -T5 -p- -oX FILE TARGET"),
+    with_goal("nmap -T5", "nmap -n -Pn -sT -T5 -p- -oX FILE TARGET", 1.0),
     program("nmap pushed", NMAP_PUSHED),
     program("rustscan -b 4500", RUSTSCAN),
 ];
@@ -57,7 +57,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             PORTOLAN,
             with_goal("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET", 0.60),
             with_goal("rustscan -b 4500", RUSTSCAN, 0.25),
-            program("bare loop", "portolan-lab bare TARGET 256"),
+            with_goal("bare loop", "portolan-lab bare TARGET 256", 1.25),
         ],
     },
     Scenario {
@@ -67,13 +67,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         repeat: 1,
         programs: &[
             PORTOLAN,
-            with_goal("nmap pushed", NMAP_PUSHED, 0.50),
-            with_goal("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET", 0.50),
-            with_goal("rustscan -b 4500", RUSTSCAN, 0.20),
+            with_goal("nmap pushed", NMAP_PUSHED, 0.60),
+            program("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET"),
+            with_goal("rustscan -b 4500", RUSTSCAN, 0.25),
             with_goal(
                 "rustscan -b 1000",
                 "rustscan -n -a TARGET -r 1-65535 -b 1000 -t 300 --ulimit 10000 -g --no-banner",
-                0.20,
+                0.25,
             ),
         ],
     },
@@ -99,11 +99,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         programs: &[
             program("portolan", "portolan -p 22 -q TARGET"),
             with_goal("nmap", "nmap -n -Pn -sT -p 22 TARGET", 0.10),
-            with_goal(
-                "rustscan",
-                "rustscan -n -a TARGET -p 22 -b 4500 -t 1500 --ulimit 10000 -g --no-banner",
-                1.0,
-            ),
+            program("rustscan", "rustscan -n -a TARGET -p 22 -b 4500 -t 1500 --ulimit 10000 -g --no-banner"),
         ],
     },
 ];

@@ -269,8 +269,11 @@ pub(crate) fn interrupted(endpoint: Endpoint, now: Instant) -> Verdict {
     judged(endpoint, technique::interrupted(), 0, Evidence::new(now, Fact::Stopped))
 }
 
-/// The verdict on a port that was not settled when its host's time was over.
-pub(crate) fn timed_out(endpoint: Endpoint, now: Instant) -> Verdict {
+/// The verdict on a port that the end left open: of the host's time, if that was over first, or of the scan.
+pub(crate) fn cut_off(core: &Core, timed_out: bool, endpoint: Endpoint, now: Instant) -> Verdict {
+    if core.stopping || !timed_out {
+        return interrupted(endpoint, now);
+    }
     judged(endpoint, technique::timed_out(), 0, Evidence::new(now, Fact::Stopped))
 }
 

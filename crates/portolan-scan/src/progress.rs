@@ -11,6 +11,8 @@ use crate::core::Core;
 pub(crate) struct Course {
     /// Hosts that answered and are not finished.
     pub(crate) heard: u64,
+    /// Ports that were silent as often as they were to be asked, and only wait to be vouched for.
+    pub(crate) silent: u64,
     /// How long the rest will take.
     pub(crate) left: Option<TimeLeft>,
 }
@@ -26,7 +28,7 @@ pub(crate) fn of(core: &Core, course: Course, started: Option<Instant>, now: Ins
     let loss = tally.loss() as f32;
     Progress {
         elapsed,
-        settled: u128::from(tally.counts.total()) + tally.unlisted,
+        settled: u128::from(tally.counts.total() + course.silent) + tally.unlisted,
         endpoints: core.plan.endpoints_of(core.plan.shard_hosts()),
         counts: tally.counts,
         hosts_up: tally.hosts_up + course.heard,

@@ -242,7 +242,8 @@ impl PerHost {
             (Some(left), Some(pace)) => Some(TimeLeft { time: left.time.max(pace), at_least: false }),
             (left, _) => left,
         };
-        Course { heard, left }
+        let silent = places().map(|place| place.host.ports().asked_enough()).sum();
+        Course { heard, silent, left }
     }
 
     /// The scan is stopped: what is known is told, the rest is not asked.

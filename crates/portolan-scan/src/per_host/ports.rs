@@ -191,6 +191,12 @@ impl Ports {
         at_this_pace(f64::from(self.attempts), attempts, now.since(self.began?))
     }
 
+    /// How many ports were silent and will, by what is known, not be asked again.
+    pub(super) fn asked_enough(&self) -> u64 {
+        let enough = |pending: &&Pending| pending.tries > 0 && !pending.rests && !pending.is_on_its_way();
+        self.pending.values().filter(enough).count() as u64
+    }
+
     /// Whether the time given to the host is over.
     pub(super) fn is_out_of_time(&self, given: Option<Duration>, now: Instant) -> bool {
         given.zip(self.began).is_some_and(|(given, began)| now.since(began) >= given)

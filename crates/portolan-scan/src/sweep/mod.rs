@@ -167,7 +167,7 @@ impl Sweep {
         let at_least = self.visited == hosts;
         let heard = block.hosts.iter().filter(|host| host.heard).count() as u64;
         let rest = patience_of_later_rounds(core);
-        Course { heard, left: time.map(|time| TimeLeft { time: time + rest, at_least }) }
+        Course { heard, silent: 0, left: time.map(|time| TimeLeft { time: time + rest, at_least }) }
     }
 
     /// The scan is stopped: what is known is told, the rest is not asked.

@@ -1,7 +1,7 @@
 use portolan_model::{Claim, Counts, Endpoint, Evidence, Fact, HostReport, Instant, Verdict, Warning};
 
 use super::{Open, TcpHost};
-use crate::core::{Core, interrupted, judged, local_verdict, timed_out, unanswered};
+use crate::core::{Core, cut_off, judged, local_verdict, unanswered};
 use crate::per_host::ports::{Pending, is_every_port_open};
 use crate::technique::{self, Vouch, tcp_connect};
 
@@ -73,7 +73,7 @@ impl TcpHost {
             vouch => vouch,
         };
         if (core.stopping || self.timed_out) && (short || vouch != Vouch::Later) {
-            return self.cut_off(core, endpoint, now);
+            return cut_off(core, self.timed_out, endpoint, now);
         }
         let claim = if short && capped && vouch == Vouch::Later {
             technique::retries_capped()
@@ -88,11 +88,6 @@ impl TcpHost {
         unanswered(endpoint, claim, asked, witness)
     }
 
-    /// The end of the scan, or of the host's time, left a port open.
-    fn cut_off(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
-        if self.timed_out && !core.stopping { timed_out(endpoint, now) } else { interrupted(endpoint, now) }
-    }
-
     fn vouch(&self, pending: &Pending) -> Vouch {
         match self.canary.last_heard() {
             None if self.elsewhere => Vouch::Elsewhere,
@@ -105,7 +100,7 @@ impl TcpHost {
     /// A port that the end left open: the scan was stopped, or the host was lost.
     fn unasked(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
         if core.stopping || self.timed_out || !self.canary.is_lost() {
-            return self.cut_off(core, endpoint, now);
+            return cut_off(core, self.timed_out, endpoint, now);
         }
         let claim = tcp_connect::silence(Vouch::Before, 0, 0.0);
         unanswered(endpoint, claim, (0, now, now), None)

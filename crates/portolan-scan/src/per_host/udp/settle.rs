@@ -2,7 +2,7 @@ use portolan_model::{Endpoint, Evidence, Fact, HostReport, Instant, LocalFault, 
 
 use super::UdpHost;
 use super::answers::all_sent;
-use crate::core::{Core, interrupted, judged, local_verdict, timed_out};
+use crate::core::{Core, cut_off, judged, local_verdict};
 use crate::per_host::ports::{Pending, is_every_port_open};
 use crate::technique::{self, Vouch, udp};
 
@@ -33,6 +33,9 @@ impl UdpHost {
         if is_every_port_open(counts.open, self.ports.len()) {
             core.warn(Warning::EveryPortOpen { target: self.ports.address, count: counts.open });
         }
+        if listed && self.timed_out && !core.stopping {
+            core.warn(Warning::HostTimeout { target: self.ports.address, count: counts.unknown });
+        }
         let (state, reason) = self.reach.state(self.heard, &self.ports);
         HostReport {
             target: self.ports.address,
@@ -58,7 +61,7 @@ impl UdpHost {
             return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
         }
         let Some(pending) = pending else {
-            return self.is_listed().then(|| self.cut_off(core, endpoint, now));
+            return self.is_listed().then(|| cut_off(core, self.timed_out, endpoint, now));
         };
         if let Some(provisional) = pending.provisional {
             let told = self.is_listed() || provisional.reason().is_local();
@@ -69,7 +72,7 @@ impl UdpHost {
         }
         let short = core.guards.retry && pending.tries < self.needed(core, endpoint.port);
         if pending.tries == 0 || ((core.stopping || self.timed_out) && short) {
-            return Some(self.cut_off(core, endpoint, now));
+            return Some(cut_off(core, self.timed_out, endpoint, now));
         }
         // Asked anew as often as may be, and what may have answered it was lost by ourselves once more.
         if let Some(deaf) = self.deaf.filter(|deaf| pending.last <= *deaf) {
@@ -77,11 +80,6 @@ impl UdpHost {
             return Some(local_verdict(endpoint, technique::local(fault), Fact::Local(fault), deaf));
         }
         Some(self.silent(core, endpoint, &pending))
-    }
-
-    /// The end of the scan, or of the host's time, left a port open.
-    fn cut_off(&self, core: &Core, endpoint: Endpoint, now: Instant) -> Verdict {
-        if self.timed_out && !core.stopping { timed_out(endpoint, now) } else { interrupted(endpoint, now) }
     }
 
     fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending) -> Verdict {
