@@ -53,8 +53,6 @@ pub(super) struct TcpHost {
     loss: Loss,
     canary: Canary,
     pulse: Pulse,
-    /// Everything on its way is overdue and nothing will be asked again, by what is known now.
-    only_proof_left: bool,
     /// When everything had been asked once, and whether the canary was asked after that.
     all_asked: Option<Instant>,
     last_beat_asked: bool,
@@ -78,7 +76,6 @@ impl TcpHost {
             loss: Loss::default(),
             canary: Canary::default(),
             pulse: Pulse::default(),
-            only_proof_left: false,
             all_asked: None,
             last_beat_asked: false,
             last_asked: Instant::ZERO,
@@ -128,10 +125,7 @@ impl TcpHost {
             return next;
         }
         if self.ports.in_flight > 0 || self.ports.next_due().is_some() {
-            // All that is still listened for is overdue: the proof that the host answers need not wait for it.
-            let silent = self.ports.next_due().is_none() && self.ports.overdue == self.ports.in_flight;
-            if silent
-                && self.is_unproved()
+            if self.only_proof_is_left(core)
                 && let Some(port) = self.canary.start(now)
             {
                 return self.ask_canary(port);
@@ -214,10 +208,6 @@ impl TcpHost {
         {
             self.ports.ask_again(attempt.port, now + core.gap(tries));
         }
-        // A last attempt may be followed by losses that ask for more: then there will be another proof.
-        let is_last = |pending: &Pending| pending.asked_so_far() >= self.asks(core, pending);
-        self.only_proof_left =
-            self.ports.overdue == self.ports.in_flight && self.ports.pending.values().all(is_last);
     }
 
     /// Nobody answered in time.
@@ -350,6 +340,16 @@ impl TcpHost {
         }
         self.last_beat_asked = true;
         self.canary.start(now).map(|port| self.ask_canary(port))
+    }
+
+    /// Whether all that is still listened for is overdue and will not be asked again, by what is known now: the proof
+    /// that the host answers need not wait for its end. If losses ask for more later, there will be another proof.
+    fn only_proof_is_left(&self, core: &Core) -> bool {
+        let is_last = |pending: &Pending| pending.asked_so_far() >= self.asks(core, pending);
+        self.ports.overdue == self.ports.in_flight
+            && self.ports.next_due().is_none()
+            && self.is_unproved()
+            && self.ports.pending.values().all(is_last)
     }
 
     /// Whether something was asked since the latest probe that the host answered.
