@@ -21,6 +21,10 @@ pub const PARAMETER_PROBLEM: u8 = 4;
 pub const ECHO_REQUEST: u8 = 128;
 /// Echo reply.
 pub const ECHO_REPLY: u8 = 129;
+/// Neighbour solicitation (RFC 4861 section 4.3); see [`crate::ndp`].
+pub const NEIGHBOUR_SOLICITATION: u8 = 135;
+/// Neighbour advertisement (RFC 4861 section 4.4); see [`crate::ndp`].
+pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// An ICMPv6 message, read in place.
 #[derive(Copy, Clone, Debug)]
@@ -90,7 +94,8 @@ pub enum Icmpv6Repr<'a> {
         /// As in the request.
         data: &'a [u8],
     },
-    /// Any other, errors among them; the quoted packet is read with [`crate::Quote`].
+    /// Any other: errors, whose quoted packet is read with [`crate::Quote`], and neighbour discovery
+    /// ([`crate::NdpView`]) among them.
     Other {
         /// Type.
         icmp_type: u8,

@@ -28,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod arp;
 mod bytes;
 pub mod checksum;
 mod icmp_error;
@@ -36,11 +37,13 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 mod malformed;
+pub mod ndp;
 pub mod protocol;
 mod quote;
 pub mod tcp;
 pub mod udp;
 
+pub use arp::{ArpRepr, ArpView};
 pub use checksum::PseudoHeader;
 pub use icmp_error::{IcmpMeaning, icmpv4_describe, icmpv4_meaning, icmpv6_describe, icmpv6_meaning};
 pub use icmpv4::{Icmpv4Repr, Icmpv4View};
@@ -48,6 +51,7 @@ pub use icmpv6::{Icmpv6Repr, Icmpv6View};
 pub use ipv4::{Ipv4Repr, Ipv4View};
 pub use ipv6::{Ipv6Fragment, Ipv6Repr, Ipv6View};
 pub use malformed::Malformed;
+pub use ndp::{NdpRepr, NdpView};
 pub use quote::{Quote, QuotedTransport};
 pub use tcp::{TcpFlags, TcpOption, TcpOptions, TcpRepr, TcpView};
 pub use udp::{UdpRepr, UdpView};

@@ -3,13 +3,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use etherparse::icmpv6::{NdpOptionSlice, NeighborAdvertisementHeader, NeighborSolicitationPayloadSlice};
 use etherparse::{
-    Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv4Header, Ipv4Slice, Ipv6FlowLabel, Ipv6Header, Ipv6Slice,
-    PacketBuilder, TcpHeader, TcpOptionElement, TcpSlice, UdpSlice,
+    ArpEthIpv4Packet, ArpOperation, ArpPacketSlice, Icmpv4Slice, Icmpv6Slice, Icmpv6Type, IpNumber,
+    Ipv4Header, Ipv4Slice, Ipv6FlowLabel, Ipv6Header, Ipv6Slice, PacketBuilder, TcpHeader, TcpOptionElement,
+    TcpSlice, UdpSlice,
 };
 use portolan_wire::{
-    Icmpv4Repr, Icmpv4View, Icmpv6Repr, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, Malformed,
-    PseudoHeader, TcpFlags, TcpOption, TcpOptions, TcpRepr, TcpView, UdpRepr, UdpView, protocol,
+    ArpRepr, ArpView, Icmpv4Repr, Icmpv4View, Icmpv6Repr, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View,
+    Malformed, NdpRepr, NdpView, PseudoHeader, TcpFlags, TcpOption, TcpOptions, TcpRepr, TcpView, UdpRepr,
+    UdpView, arp, protocol,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -204,6 +207,103 @@ proptest! {
             prop_assert_eq!(ours.has_valid_checksum(&pseudo), theirs.is_checksum_valid(v6.0.octets(), v6.1.octets()));
         }
     }
+
+    #[test]
+    fn builds_and_reads_the_same_arp(fields: (u16, [u8; 6], Ipv4Addr, [u8; 6], Ipv4Addr), spoilt in 0..40_usize, byte: u8) {
+        let (operation, sender_hardware, sender, target_hardware, target) = fields;
+        let repr = ArpRepr { operation, sender_hardware, sender, target_hardware, target };
+        let theirs = ArpEthIpv4Packet {
+            operation: ArpOperation(operation),
+            sender_mac: sender_hardware, sender_ipv4: sender.octets(),
+            target_mac: target_hardware, target_ipv4: target.octets(),
+        };
+        let mut bytes = [0xaa; arp::LENGTH];
+        repr.emit(&mut bytes).unwrap();
+        prop_assert_eq!(bytes, theirs.to_bytes());
+        // Some of the time one byte is another: what is refused and what is read stay the same.
+        if let Some(at) = bytes.get_mut(spoilt) {
+            *at = byte;
+        }
+        let ours = ArpView::new_checked(&bytes).ok().map(|view| ArpRepr::parse(&view));
+        let theirs = ArpPacketSlice::from_slice(&bytes).ok().and_then(|slice| slice.to_packet().try_eth_ipv4().ok());
+        let theirs = theirs.map(|theirs| ArpRepr {
+            operation: theirs.operation.0,
+            sender_hardware: theirs.sender_mac, sender: theirs.sender_ipv4_addr(),
+            target_hardware: theirs.target_mac, target: theirs.target_ipv4_addr(),
+        });
+        prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn reads_the_same_neighbour_discovery(flags: [u8; 4], target: Ipv6Addr, icmp_type in 134..138_u8,
+                                          options in ndp_options(), cut in 0..64_usize) {
+        let target = Ipv6Addr::from_bits(target.to_bits() & !(1 << 120));
+        let mut bytes = [&[icmp_type, 0, 0, 0], &flags[..], &target.octets(), &options].concat();
+        bytes.truncate(bytes.len().max(64) - cut);
+        let ours = NdpView::new_checked(&bytes).ok().map(|view| NdpRepr::parse(&view));
+        prop_assert_eq!(ours, theirs_ndp(&bytes));
+    }
+
+    #[test]
+    fn builds_the_same_neighbour_discovery(flags: Option<(bool, bool, bool)>, target: Ipv6Addr, link: Option<[u8; 6]>,
+                                           v6: (Ipv6Addr, Ipv6Addr)) {
+        let target = Ipv6Addr::from_bits(target.to_bits() & !(1 << 120));
+        let (repr, icmp_type, kind) = match flags {
+            None => (NdpRepr::Solicitation { target, source_link: link }, Icmpv6Type::NeighborSolicitation, 1),
+            Some((router, solicited, overrides)) => {
+                let header = NeighborAdvertisementHeader { router, solicited, r#override: overrides };
+                let repr = NdpRepr::Advertisement { target, router, solicited, overrides, target_link: link };
+                (repr, Icmpv6Type::NeighborAdvertisement(header), 2)
+            }
+        };
+        let option = link.map(|link| [&[kind, 1], &link[..]].concat()).unwrap_or_default();
+        let payload = [&target.octets()[..], &option].concat();
+        let mut built = Vec::new();
+        theirs_v6(v6, IpNumber::IPV6_ICMP).icmpv6(icmp_type).write(&mut built, &payload).unwrap();
+        prop_assert_eq!(ours_v6(v6, protocol::ICMPV6, repr.length(), |pseudo, room| repr.emit(pseudo, room)), built);
+    }
+}
+
+/// What they make of a solicitation or advertisement, with our rules for what they leave to the caller.
+fn theirs_ndp(bytes: &[u8]) -> Option<NdpRepr> {
+    let slice = Icmpv6Slice::from_slice(bytes).ok()?;
+    // Both kinds have the same payload.
+    let payload = NeighborSolicitationPayloadSlice::from_slice(slice.payload()).ok()?;
+    let options = payload.options_iterator().collect::<Result<Vec<_>, _>>().ok()?;
+    let (target, link) = (payload.target_address(), |bytes: &[u8]| <[u8; 6]>::try_from(bytes).ok());
+    match slice.icmp_type() {
+        Icmpv6Type::NeighborSolicitation => {
+            let source_link = options.iter().find_map(|option| match option {
+                NdpOptionSlice::SourceLinkLayerAddress(option) => link(option.link_layer_address()),
+                _ => None,
+            });
+            Some(NdpRepr::Solicitation { target, source_link })
+        }
+        Icmpv6Type::NeighborAdvertisement(header) => {
+            let target_link = options.iter().find_map(|option| match option {
+                NdpOptionSlice::TargetLinkLayerAddress(option) => link(option.link_layer_address()),
+                _ => None,
+            });
+            let NeighborAdvertisementHeader { router, solicited, r#override: overrides } = header;
+            Some(NdpRepr::Advertisement { target, router, solicited, overrides, target_link })
+        }
+        _ => None,
+    }
+}
+
+/// Options of neighbour discovery, some with a length of zero or one that leads too far. Those that they hold to a
+/// length of its own (prefix, redirected header, MTU) are left out.
+fn ndp_options() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop_oneof![1..3_u8, 6..=255_u8];
+    let option = (kind, 0..8_u8, any::<[u8; 22]>()).prop_map(|(kind, length, data)| {
+        let (length, size) = match length {
+            0 => (0, 8),
+            1 => (3, 16),
+            length => (length % 2 + 1, usize::from(length % 2 + 1) * 8),
+        };
+        [&[kind, length], &data[..size - 2]].concat()
+    });
+    vec(option, 0..5).prop_map(|options| options.concat())
 }
 
 fn theirs_v4(

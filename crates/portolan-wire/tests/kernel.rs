@@ -4,9 +4,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use portolan_wire::{
-    IcmpMeaning, Icmpv4View, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, PseudoHeader, Quote,
-    QuotedTransport, TcpFlags, TcpOption, TcpOptions, TcpRepr, TcpView, UdpRepr, UdpView, icmpv4_meaning,
-    icmpv6_meaning, protocol,
+    ArpRepr, ArpView, IcmpMeaning, Icmpv4View, Icmpv6Repr, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr,
+    Ipv6View, NdpRepr, NdpView, PseudoHeader, Quote, QuotedTransport, TcpFlags, TcpOption, TcpOptions,
+    TcpRepr, TcpView, UdpRepr, UdpView, arp, icmpv4_meaning, icmpv6_meaning, ndp, protocol,
 };
 
 const SYN: &str = "4500003cb67e40004006863b7f0000017f0000019e969739a4001be400000000a002ffd7fe3000000204ffd7\
@@ -19,6 +19,16 @@ const PORT_UNREACHABLE: &str = "45c0003dfe52000040017dab7f0000017f00000103030d3b
 const PORT_UNREACHABLE6: &str = "600dc440003d3a40000000000000000000000000000000010000000000000000000000000000\
                                  000101042f6100000000600929ce000d114000000000000000000000000000000001000000000\
                                  00000000000000000000001df1a10e1000d002068656c6c6f";
+/// Between two namespaces, 198.18.0.1 and 2001:db8::1 on the one side, .2 and ::2 on the other.
+const ARP_REQUEST: &str = "000108000604000102000000000ac6120001000000000000c6120002";
+const ARP_REPLY: &str = "000108000604000202000000000bc612000202000000000ac6120001";
+const SOLICITATION: &str = "6000000000203aff20010db8000000000000000000000001ff0200000000000000000001ff000002\
+                            87001c1e0000000020010db8000000000000000000000002010102000000000a";
+const ADVERTISEMENT: &str = "6000000000203aff20010db800000000000000000000000220010db8000000000000000000000001\
+                             88008a686000000020010db8000000000000000000000002020102000000000b";
+const ECHO_REPLY6: &str = "600d92b700403a4020010db800000000000000000000000220010db8000000000000000000000001\
+                           81002efc2340000151e6066b00000000b4ae050000000000101112131415161718191a1b1c1d1e1f\
+                           202122232425262728292a2b2c2d2e2f3031323334353637";
 
 #[test]
 fn a_syn_is_read_and_built_as_linux_builds_it() {
@@ -249,6 +259,113 @@ fn a_udp_checksum_of_zero_is_sent_as_all_ones() {
         .unwrap();
     assert_eq!(datagram[6..8], [0xff, 0xff]);
     assert!(UdpView::new_checked(&datagram).unwrap().has_valid_checksum(&loopback()));
+}
+
+#[test]
+fn arp_is_read_and_built_as_linux_builds_it() {
+    let request = ArpRepr {
+        operation: arp::REQUEST,
+        sender_hardware: [2, 0, 0, 0, 0, 0x0a],
+        sender: Ipv4Addr::new(198, 18, 0, 1),
+        target_hardware: [0; 6],
+        target: Ipv4Addr::new(198, 18, 0, 2),
+    };
+    let reply = ArpRepr {
+        operation: arp::REPLY,
+        sender_hardware: [2, 0, 0, 0, 0, 0x0b],
+        sender: request.target,
+        target_hardware: request.sender_hardware,
+        target: request.sender,
+    };
+    for (text, repr) in [(ARP_REQUEST, request), (ARP_REPLY, reply)] {
+        let mut padded = hex(text);
+        padded.resize(46, 0);
+        assert_eq!(ArpRepr::parse(&ArpView::new_checked(&padded).unwrap()), repr);
+        let mut built = [0xaa; arp::LENGTH];
+        assert_eq!(repr.emit(&mut built), Ok(arp::LENGTH));
+        assert_eq!(built[..], hex(text));
+    }
+    let why = |at, byte| ArpView::new_checked(&changed(ARP_REPLY, &[(at, byte)])).unwrap_err().why;
+    assert_eq!(why(1, 6), "hardware is not Ethernet");
+    assert_eq!(why(2, 0x86), "protocol is not IPv4");
+    assert_eq!([why(4, 8), why(5, 16)], ["address lengths are not 6 and 4"; 2]);
+}
+
+#[test]
+fn neighbour_discovery_is_read_and_built_as_linux_builds_it() {
+    let target = "2001:db8::2".parse().unwrap();
+    let solicitation = NdpRepr::Solicitation { target, source_link: Some([2, 0, 0, 0, 0, 0x0a]) };
+    let advertisement = NdpRepr::Advertisement {
+        target,
+        router: false,
+        solicited: true,
+        overrides: true,
+        target_link: Some([2, 0, 0, 0, 0, 0x0b]),
+    };
+    for (text, repr) in [(SOLICITATION, solicitation), (ADVERTISEMENT, advertisement)] {
+        let packet = hex(text);
+        let ip = Ipv6View::new_checked(&packet).unwrap();
+        assert_eq!((ip.protocol(), ip.hop_limit()), (protocol::ICMPV6, ndp::HOP_LIMIT));
+        let pseudo = PseudoHeader::V6 { source: ip.source(), destination: ip.destination() };
+        let view = NdpView::new_checked(ip.payload()).unwrap();
+        assert!(view.has_valid_checksum(&pseudo));
+        assert_eq!(NdpRepr::parse(&view), repr);
+        let mut built = [0xaa; 40];
+        assert_eq!(repr.emit(&pseudo, &mut built), Ok(32));
+        assert_eq!(&built[..32], ip.payload());
+    }
+    let packet = hex(SOLICITATION);
+    let group = Ipv6View::new_checked(&packet).unwrap().destination();
+    assert_eq!(ndp::solicited_node(target), group);
+    assert_eq!(ndp::multicast_mac(group), [0x33, 0x33, 0xff, 0, 0, 2]);
+    // The example of RFC 4291 section 2.7.1.
+    let example = ndp::solicited_node("4037::1:800:200e:8c6c".parse().unwrap());
+    assert_eq!(example, "ff02::1:ff0e:8c6c".parse::<Ipv6Addr>().unwrap());
+    assert_eq!(ndp::multicast_mac(example), [0x33, 0x33, 0xff, 0x0e, 0x8c, 0x6c]);
+}
+
+#[test]
+fn neighbour_discovery_that_must_be_discarded_is_refused() {
+    let read = |changes: &[(usize, u8)], rest: &str| {
+        let message = [&changed(ADVERTISEMENT, changes)[40..64], &hex(rest)].concat();
+        NdpView::new_checked(&message).map(|view| view.link_address()).map_err(|error| error.why)
+    };
+    assert_eq!(read(&[], ""), Ok(None), "the option may be missing");
+    assert_eq!(read(&[(40, 134)], ""), Err("neither solicitation nor advertisement"));
+    assert_eq!(read(&[(41, 1)], ""), Err("code is not 0"));
+    assert_eq!(read(&[(48, 0xff)], ""), Err("target is a multicast address"));
+
+    let link = "0201 020000000001";
+    let address = Ok(Some([2, 0, 0, 0, 0, 1]));
+    assert_eq!(read(&[], &format!("0e01 010203040506 {link}")), address, "a nonce is stepped over");
+    assert_eq!(
+        read(&[], &format!("0101 020000000009 {link}")),
+        address,
+        "an address of the source is not the target's"
+    );
+    assert_eq!(read(&[], &format!("{link} 0201 020000000009")), address, "the first counts");
+    let long = "0202 0102030405060708 000000000000";
+    assert_eq!(read(&[], &format!("{long} {link}")), address, "eight bytes are no Ethernet address");
+    assert_eq!(read(&[(40, 135)], link), Ok(None), "a solicitation has none of the target");
+    assert_eq!(read(&[], &format!("{link} 0000 000000000000")), Err("option with length 0"));
+    assert_eq!(read(&[], &format!("{link} 0102 000000000000")), Err("cut inside an option"));
+    assert_eq!(read(&[], &format!("{link} 01")), Err("cut inside an option"));
+
+    let group = "ff02::1".parse().unwrap();
+    let pseudo = PseudoHeader::V6 { source: Ipv6Addr::LOCALHOST, destination: group };
+    let repr = NdpRepr::Solicitation { target: group, source_link: None };
+    assert!(repr.emit(&pseudo, &mut [0; 64]).is_err(), "what no one may read is not written");
+}
+
+#[test]
+fn an_echo_reply_has_what_was_asked() {
+    let packet = hex(ECHO_REPLY6);
+    let ip = Ipv6View::new_checked(&packet).unwrap();
+    let view = Icmpv6View::new_checked(ip.payload()).unwrap();
+    let Icmpv6Repr::EchoReply { identifier, sequence, data } = Icmpv6Repr::parse(&view) else {
+        panic!("{view:?}");
+    };
+    assert_eq!((identifier, sequence, data.len(), data[16]), (0x2340, 1, 56, 0x10));
 }
 
 /// An IPv6 packet whose first next header is `next`.

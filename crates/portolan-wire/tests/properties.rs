@@ -4,8 +4,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use portolan_wire::{
-    Icmpv4Repr, Icmpv4View, Icmpv6Repr, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, PseudoHeader,
-    Quote, TcpFlags, TcpOptions, TcpRepr, TcpView, UdpRepr, UdpView, checksum, protocol,
+    ArpRepr, ArpView, Icmpv4Repr, Icmpv4View, Icmpv6Repr, Icmpv6View, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View,
+    NdpRepr, NdpView, PseudoHeader, Quote, TcpFlags, TcpOptions, TcpRepr, TcpView, UdpRepr, UdpView, arp,
+    checksum, ndp, protocol,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,6 +75,71 @@ proptest! {
         prop_assert!(view.has_valid_checksum(&pseudo));
         prop_assert_eq!(Icmpv6Repr::parse(&view).emit(&pseudo, &mut again), Ok(message.len()));
         prop_assert_eq!(&again, &message);
+    }
+
+    #[test]
+    fn echo_round_trips(echo: (u16, u16), data in bytes(), pseudo in pseudo()) {
+        let (identifier, sequence) = echo;
+        let data = &data[..];
+        let mut message = vec![0xaa; 8 + data.len()];
+        for repr in [Icmpv4Repr::EchoRequest { identifier, sequence, data }, Icmpv4Repr::EchoReply { identifier, sequence, data }] {
+            prop_assert_eq!(repr.emit(&mut message), Ok(message.len()));
+            prop_assert_eq!(Icmpv4Repr::parse(&Icmpv4View::new_checked(&message).unwrap()), repr);
+            prop_assert!(repr.emit(&mut message[1..]).is_err());
+        }
+        for repr in [Icmpv6Repr::EchoRequest { identifier, sequence, data }, Icmpv6Repr::EchoReply { identifier, sequence, data }] {
+            prop_assert_eq!(repr.emit(&pseudo, &mut message), Ok(message.len()));
+            prop_assert_eq!(Icmpv6Repr::parse(&Icmpv6View::new_checked(&message).unwrap()), repr);
+            prop_assert!(repr.emit(&pseudo, &mut message[1..]).is_err());
+        }
+    }
+
+    #[test]
+    fn arp_round_trip(repr in arp(), padding in bytes()) {
+        let mut packet = vec![0xaa; arp::LENGTH];
+        prop_assert_eq!(repr.emit(&mut packet), Ok(arp::LENGTH));
+        for length in 0..arp::LENGTH {
+            prop_assert!(ArpView::new_checked(&packet[..length]).is_err());
+        }
+        prop_assert!(repr.emit(&mut packet[1..]).is_err());
+        packet.extend(padding);
+        prop_assert_eq!(ArpRepr::parse(&ArpView::new_checked(&packet).unwrap()), repr);
+    }
+
+    #[test]
+    fn ndp_round_trip(repr in ndp(), unknown in vec((3..=255_u8, 1..4_u8), 0..4), pseudo in pseudo()) {
+        let mut message = vec![0xaa; repr.length()];
+        prop_assert_eq!(repr.emit(&pseudo, &mut message), Ok(repr.length()));
+        let view = NdpView::new_checked(&message).unwrap();
+        prop_assert!(view.has_valid_checksum(&pseudo));
+        prop_assert_eq!(NdpRepr::parse(&view), repr);
+        for length in 0..message.len() {
+            // Cut before its option it is whole, and says less.
+            prop_assert_eq!(NdpView::new_checked(&message[..length]).is_ok(), length == ndp::HEADER_LENGTH);
+        }
+        prop_assert!(repr.emit(&pseudo, &mut message[1..]).is_err());
+        // Unknown options before and behind change nothing; one without a length spoils the whole.
+        let others: Vec<u8> = unknown.iter().flat_map(|(kind, length)| {
+            let mut option = vec![0xbb; usize::from(*length) * 8];
+            option[..2].copy_from_slice(&[*kind, *length]);
+            option
+        }).collect();
+        let (head, own) = message.split_at(ndp::HEADER_LENGTH);
+        let among = [head, &others, own, &others].concat();
+        prop_assert_eq!(NdpRepr::parse(&NdpView::new_checked(&among).unwrap()), repr);
+        prop_assert!(NdpView::new_checked(&[&among[..], &[0xbb, 0, 0, 0, 0, 0, 0, 0]].concat()).is_err());
+    }
+
+    #[test]
+    fn random_bytes_of_the_link_never_panic(mut bytes in vec(any::<u8>(), 0..120), lead in 0..3_usize) {
+        // Half of the luck is given: the constants of ARP, or a type and code of neighbour discovery.
+        let lead: &[u8] = [&[0, 1, 8, 0, 6, 4][..], &[135, 0], &[136, 0]][lead];
+        if let Some(head) = bytes.get_mut(..lead.len()) {
+            head.copy_from_slice(lead);
+        }
+        for length in 0..=bytes.len() {
+            read_transport(&bytes[..length]);
+        }
     }
 
     #[test]
@@ -164,6 +230,13 @@ fn read_transport(bytes: &[u8]) {
     if let Ok(icmp) = Icmpv6View::new_checked(bytes) {
         let _ = (Icmpv6Repr::parse(&icmp), icmp.has_valid_checksum(&pseudo), Quote::from_icmpv6(&icmp));
     }
+    if let Ok(arp) = ArpView::new_checked(bytes) {
+        let _ = (format!("{arp:?}"), ArpRepr::parse(&arp));
+    }
+    if let Ok(ndp) = NdpView::new_checked(bytes) {
+        let _ = (format!("{ndp:?}"), NdpRepr::parse(&ndp), ndp.has_valid_checksum(&pseudo));
+        let _ = (ndp.router(), ndp.solicited(), ndp.overrides());
+    }
     // As if an error with the commonest type had quoted it.
     let quoting = |icmp_type| [&[icmp_type, 0, 0, 0, 0, 0, 0, 0], bytes].concat();
     let _ = Quote::from_icmpv4(&Icmpv4View::new_checked(&quoting(3)).unwrap());
@@ -225,6 +298,31 @@ fn tcp() -> impl Strategy<Value = TcpRepr<'static>> {
             payload: &[],
         }
     })
+}
+
+fn arp() -> impl Strategy<Value = ArpRepr> {
+    any::<(u16, [u8; 6], Ipv4Addr, [u8; 6], Ipv4Addr)>().prop_map(
+        |(operation, sender_hardware, sender, target_hardware, target)| ArpRepr {
+            operation,
+            sender_hardware,
+            sender,
+            target_hardware,
+            target,
+        },
+    )
+}
+
+/// Never about a multicast address, which has no owner.
+fn ndp() -> impl Strategy<Value = NdpRepr> {
+    let target = any::<Ipv6Addr>().prop_map(|address| Ipv6Addr::from_bits(address.to_bits() & !(1 << 120)));
+    (target, any::<Option<[u8; 6]>>(), any::<Option<(bool, bool, bool)>>()).prop_map(
+        |(target, link, flags)| match flags {
+            None => NdpRepr::Solicitation { target, source_link: link },
+            Some((router, solicited, overrides)) => {
+                NdpRepr::Advertisement { target, router, solicited, overrides, target_link: link }
+            }
+        },
+    )
 }
 
 fn pseudo() -> impl Strategy<Value = PseudoHeader> {
