@@ -1,5 +1,7 @@
 //! The time. This is the only file that reads it: everyone else is told.
 
+use std::time::Duration;
+
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Nanoseconds since an origin that stays the same while the machine runs (CLOCK_MONOTONIC).
@@ -17,10 +19,13 @@ pub fn monotonic_nanos() -> u64 {
 ///
 /// For reports only. A double keeps it to better than a microsecond.
 pub fn unix_seconds() -> f64 {
+    since_1970().as_secs_f64()
+}
+
+/// The same, as the kernel stamps packets with it. A calendar before 1970 reads as 1970.
+pub(crate) fn since_1970() -> Duration {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Realtime);
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit the 53 bits of a double")]
-    let seconds = tv_sec as f64;
-    seconds + f64::from(u32::try_from(tv_nsec).unwrap_or(0)) / 1e9
+    Duration::new(u64::try_from(tv_sec).unwrap_or(0), u32::try_from(tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Files that are missing (a container, a hardened /proc) mean "not known", never a failure.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 
@@ -33,6 +34,17 @@ pub fn time_wait() -> Option<usize> {
     sockstat(&fs::read_to_string("/proc/net/sockstat").ok()?)
 }
 
+/// The local TCP ports that sockets of this network namespace have, in whatever state, TIME_WAIT included, as far as
+/// /proc says so. A socket that was bound and neither listens nor connects is not in there.
+pub fn bound_tcp_ports() -> BTreeSet<u16> {
+    let mut ports = BTreeSet::new();
+    // /proc/net would be that of the first thread, and threads may be in different namespaces.
+    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+        ports.extend(fs::read_to_string(table).iter().flat_map(|text| local_ports(text)));
+    }
+    ports
+}
+
 fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     let mut words = text.split_whitespace();
     let first = words.next()?.parse().ok()?;
@@ -46,8 +58,18 @@ fn sockstat(text: &str) -> Option<usize> {
     line.split_whitespace().skip_while(|word| *word != "tw").nth(1)?.parse().ok()
 }
 
+/// The lines are `0: 0100007F:0277 00000000:0000 0A ...`, local address first, below a line of headings.
+fn local_ports(text: &str) -> impl Iterator<Item = u16> {
+    text.lines().skip(1).filter_map(|line| {
+        let (_, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
+        u16::from_str_radix(port, 16).ok()
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
     use super::*;
 
     #[test]
@@ -59,6 +81,30 @@ mod tests {
         assert_eq!(sockstat(text), Some(3));
         assert_eq!(sockstat("TCP: inuse 5 tw"), None);
         assert_eq!(sockstat(""), None);
+    }
+
+    #[test]
+    fn local_ports_are_read_from_both_tables() {
+        let text = "  sl  local_address rem_address   st tx_queue rx_queue\n   \
+                    0: 0100007F:0277 00000000:0000 0A 00000000:00000000 00:00000000\n   \
+                    1: 0B0B0B0A:D37E 040C0C0C:01BB 06 00000000:00000000 03:00000DDC\n";
+        assert_eq!(local_ports(text).collect::<Vec<_>>(), [631, 54142]);
+        let text = "  sl  local_address                         remote_address\n   \
+                    0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A\n";
+        assert_eq!(local_ports(text).collect::<Vec<_>>(), [22]);
+        assert_eq!(local_ports("headings\n 0: nothing\n 1: 0100007F:10000 2:\n").count(), 0);
+        assert_eq!(local_ports("").count(), 0);
+    }
+
+    #[test]
+    fn a_listener_and_both_ends_of_a_connection_are_bound() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let name = listener.local_addr().unwrap();
+        let client = TcpStream::connect(name).unwrap();
+        let ports = bound_tcp_ports();
+        // Without /proc nothing is known.
+        let expected = [name.port(), client.local_addr().unwrap().port()];
+        assert!(ports.is_empty() || expected.iter().all(|port| ports.contains(port)));
     }
 
     #[test]

@@ -108,17 +108,22 @@ pub(crate) fn open(family: Family, kind: SocketType, protocol: Protocol) -> Resu
 }
 
 /// `setsockopt(fd, level, option, 1)`, for options that rustix does not know.
-fn switch_on(fd: BorrowedFd<'_>, level: c_int, option: c_int) -> Result<(), Errno> {
-    let on: c_int = 1;
+pub(crate) fn switch_on(fd: BorrowedFd<'_>, level: c_int, option: c_int) -> Result<(), Errno> {
+    set_option::<c_int>(fd, level, option, &1)
+}
+
+/// `setsockopt`, for options that rustix does not know. The value is a C integer or struct.
+pub(crate) fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> Result<(), Errno> {
     // SAFETY: the descriptor is open while it is borrowed; the value pointer and its length describe
-    // a local integer, which the kernel only reads.
+    // a borrowed value, which the kernel only reads. It does the same with what a value points to, and answers
+    // EFAULT where nothing is.
     let result = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
             level,
             option,
-            (&raw const on).cast(),
-            size_of::<c_int>() as libc::socklen_t,
+            std::ptr::from_ref(value).cast(),
+            size_of::<T>() as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(last_errno()) }
@@ -126,18 +131,21 @@ fn switch_on(fd: BorrowedFd<'_>, level: c_int, option: c_int) -> Result<(), Errn
 
 /// The first counters of `SO_MEMINFO`: what a socket holds of the kernel's memory, and what it lost for want of it.
 pub(crate) fn memory<const N: usize>(fd: BorrowedFd<'_>) -> Result<[u32; N], Errno> {
+    counters(fd, libc::SOL_SOCKET, SO_MEMINFO)
+}
+
+/// `getsockopt`, for options that are a row of unsigned integers; what the kernel does not fill is 0.
+pub(crate) fn counters<const N: usize>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+) -> Result<[u32; N], Errno> {
     let mut counters = [0_u32; N];
     let mut length = size_of_val(&counters) as libc::socklen_t;
     // SAFETY: the descriptor is open while it is borrowed; the value pointer and the length describe a local
     // array of integers, of which the kernel writes no more than that length.
     let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_MEMINFO,
-            counters.as_mut_ptr().cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(fd.as_raw_fd(), level, option, counters.as_mut_ptr().cast(), &raw mut length)
     };
     if result == 0 { Ok(counters) } else { Err(last_errno()) }
 }

@@ -51,19 +51,24 @@ impl AsFd for Tun {
 }
 
 fn request(name: &str) -> Result<libc::ifreq, Errno> {
-    let mut ifr_name = [0; libc::IFNAMSIZ];
-    // One place is kept for the NUL; an empty name would let the kernel choose one.
-    if name.is_empty() || name.len() >= ifr_name.len() || name.contains('\0') {
-        return Err(Errno::INVAL);
-    }
-    for (to, from) in ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
     let flags = libc::IFF_TUN | libc::IFF_NO_PI;
     Ok(libc::ifreq {
-        ifr_name,
+        ifr_name: name_field(name)?,
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags as libc::c_short },
     })
+}
+
+/// The name of an interface as an `ifreq` holds it.
+pub(crate) fn name_field(name: &str) -> Result<[libc::c_char; libc::IFNAMSIZ], Errno> {
+    let mut field = [0; libc::IFNAMSIZ];
+    // One place is kept for the NUL; an empty name would let the kernel choose one.
+    if name.is_empty() || name.len() >= field.len() || name.contains('\0') {
+        return Err(Errno::INVAL);
+    }
+    for (to, from) in field.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    Ok(field)
 }
 
 #[cfg(test)]
