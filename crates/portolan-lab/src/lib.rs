@@ -1,5 +1,5 @@
-//! Test hosts: network namespaces, listeners and daemons in them, paths with delay and loss between them, and a reader
-//! of what the scanner tells.
+//! Test hosts: network namespaces, listeners and daemons in them, paths with delay and loss between them, whole prefixes
+//! that answer in the kernel, and a reader of what the scanner tells.
 //!
 //! Shared by `lab/`, which asks whether every verdict is right, and `bench/`, which asks how long it took. All of it
 //! needs root. What fails here panics with the reason, as in a test: a test host that is not what it claims to be
@@ -14,6 +14,8 @@ pub mod listen;
 pub mod measure;
 pub mod namespace;
 pub mod ndjson;
+pub mod pulse;
+pub mod respond;
 pub mod server;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use portolan_lab::{bare, forward, listen, measure};
+use portolan_lab::{bare, forward, listen, measure, pulse, respond};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -33,6 +33,21 @@ fn run(words: &[OsString]) -> Result<(), String> {
             forward::run(devices.each_ref().map(String::as_str), path, seed)
                 .map_err(|error| error.to_string())
         }
+        ["respond", ref asked @ ..] => respond::run(&respond::Asked::read(asked)?),
+        ["flood", interface, hardware, from, to, count, threads] => {
+            let flood = respond::flood::Flood {
+                interface: interface.to_owned(),
+                hardware: respond::read_hardware(hardware)?,
+                from: number(from)?,
+                to: number(to)?,
+                count: number(count)?,
+                threads: number(threads)?,
+            };
+            println!("{:.3} seconds", respond::flood::run(&flood)?);
+            Ok(())
+        }
+        ["take-answers", interface] => respond::take_answers(interface),
+        ["pulse", address] => pulse::run(number(address)?).map_err(|error| error.to_string()),
         ["bare", address, window] => {
             let open = bare::run(number(address)?, 1..=u16::MAX, number(window)?);
             println!("{} open", open.map_err(|error| error.to_string())?);
@@ -59,6 +74,17 @@ usage:
   portolan-lab forward                     two tun devices and the path between them, until standard input ends:
                                            PORTOLAN_LAB_FORWARD names the devices, then microseconds of delay and
                                            of jitter one way, a probability, packets a direction, a seed
+  portolan-lab respond --interface NAME --prefix CIDR... [--router ADDRESS] [--seed N]
+                       [--open N] [--silent N] [--prohibited N] [--alive N]
+                                           answers in the kernel for every address of the prefixes (a flag for each),
+                                           until standard input ends, then tells what it counted. Of 65536 ports so
+                                           many are open, silent, prohibited by the router (or else by the first
+                                           address), the rest closed; of 65536 addresses so many have a host, or all
+  portolan-lab take-answers INTERFACE      lets a veth interface take what a responder at its other end sends
+  portolan-lab flood INTERFACE HARDWARE FROM TO COUNT THREADS
+                                           SYNs made in the kernel, to random ports of an address behind the responder
+                                           whose hardware address this is; tells how long they took
+  portolan-lab pulse ADDRESS               20 datagrams a second to its discard port, until standard input ends
   portolan-lab bare ADDRESS WINDOW         connects to all 65535 ports of an address that answers at every one
   portolan-lab measure STDOUT STDERR SECONDS PROGRAM...
                                            runs a program and tells its seconds and its memory";

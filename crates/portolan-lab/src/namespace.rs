@@ -1,6 +1,6 @@
 //! Network namespaces, the cables between them, and what a kernel in one of them counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,6 +51,25 @@ impl Namespace {
     pub fn firewall(&self, hook: &str, rules: &[String]) {
         let chain = format!("type filter hook {hook} priority 0; {};", rules.join("; "));
         self.nft(&format!("table inet lab {{ chain lab {{ {chain} }}; }}"));
+    }
+
+    /// Counters of what comes in by a device, ARP included, before anything of the kernel has looked at it. Of each: its
+    /// name, and what it counts as an nftables expression; several of one name count together.
+    pub fn count(&self, device: &str, counted: &[(&str, &str)]) {
+        let names: BTreeSet<&str> = counted.iter().map(|(name, _)| *name).collect();
+        let counters: String = names.iter().map(|name| format!("counter {name} {{ }}; ")).collect();
+        let rules: String =
+            counted.iter().map(|(name, what)| format!("{what} counter name {name}; ")).collect();
+        let hook = format!("type filter hook ingress device \"{device}\" priority 0;");
+        self.nft(&format!("table netdev lab {{ {counters} chain lab {{ {hook} {rules} }}; }}"));
+    }
+
+    /// How many packets a counter of [`count`](Namespace::count) has met.
+    pub fn counted(&self, name: &str) -> u64 {
+        let text = run(self.command("nft").args(["list", "counter", "netdev", "lab", name]));
+        let mut words = text.split_whitespace().skip_while(|word| *word != "packets").skip(1);
+        let number = words.next().and_then(|word| word.parse().ok());
+        number.unwrap_or_else(|| panic!("no packets in: {text}"))
     }
 
     /// A program in here. The process is the program's own: `ip netns exec` replaces itself.

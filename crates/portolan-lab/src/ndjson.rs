@@ -44,6 +44,22 @@ impl Report {
         self.ports_over("tcp", target)
     }
 
+    /// The first event, which every scan writes.
+    pub fn begin(&self) -> &Value {
+        let first = self.events.first().expect("some event was written");
+        assert_eq!(first["event"], "begin", "the first event is no begin: {first}");
+        first
+    }
+
+    /// The last whole record of every TCP port of a target that was told alone, as each is with `--all`.
+    pub fn records(&self, target: &str) -> BTreeMap<u16, &Value> {
+        let target: IpAddr = target.parse().expect("an address");
+        let alone = |event: &&Value| ["verdict", "update"].contains(&text(event, "event"));
+        let records = self.events.iter().filter(alone).filter(|event| event["proto"] == "tcp");
+        let of_target = records.filter(|event| names(event, target));
+        of_target.filter_map(|event| Some((port(event)?, event))).collect()
+    }
+
     /// Every event, samples of groups included, that tells a port to be in this state.
     pub fn events(&self, state: &str) -> impl Iterator<Item = &Value> {
         self.events.iter().filter(move |event| event["state"] == state && event["proto"].is_string())
@@ -73,8 +89,7 @@ impl Report {
             };
             match text(event, "event") {
                 "verdict" | "update" => {
-                    let port = event["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-                    ports.insert(port.expect("a verdict has a port"), told);
+                    ports.insert(port(event).expect("a verdict has a port"), told);
                 }
                 "ports" => {
                     let listed: Vec<u16> = ranges(text(event, "ports")).into_iter().flatten().collect();
@@ -154,6 +169,10 @@ fn hosts(range: &str) -> u64 {
     };
     let (low, high) = range.split_once('-').unwrap_or((range, range));
     u64::try_from(bits(high) - bits(low) + 1).expect("the lab is small")
+}
+
+fn port(event: &Value) -> Option<u16> {
+    event["port"].as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
 fn address(text: &str) -> Option<IpAddr> {

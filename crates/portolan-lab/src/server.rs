@@ -13,7 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::forward::{self, PATH};
 use crate::line;
 use crate::listen::{READY, SOCKETS};
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, cable, run};
+use crate::respond::Asked;
 
 /// A server started here, ended by its own process id when dropped.
 pub struct Server {
@@ -111,6 +112,31 @@ impl Server {
             namespace.ip(&format!("link set {device} txqueuelen 10000 up"));
         }
         server
+    }
+
+    /// A scanner and a responder on one cable. `asked` names the device at the target's end. The scanner's routes to
+    /// all its prefixes lead through the target's first address, so the link's own prefix must not be among them
+    /// (longer or shorter is well). `program` is `portolan-lab`.
+    ///
+    /// Ended by [`Server::finish`], it says what it counted: see [`Counts::read`](crate::respond::Counts::read).
+    pub fn responder(program: &Path, (scanner, target): (End<'_>, End<'_>), asked: &Asked) -> Self {
+        let [scanner_end, target_end] =
+            [scanner, target].map(|End { namespace, device, addresses }| (namespace, device, addresses));
+        cable(scanner_end, target_end);
+        // An XDP program at the scanner's end would do as well, but a scanner that brings its own would find the
+        // place taken, or leave it empty.
+        run(scanner.namespace.command("prlimit").arg(program).args(["take-answers", scanner.device]));
+        let gateway = target.addresses[0].split('/').next().unwrap_or_default();
+        for prefix in &asked.prefixes {
+            scanner.namespace.ip(&format!("route add {prefix} via {gateway}"));
+        }
+        let mut command = target.namespace.command("prlimit");
+        Self::when_ready(command.arg(program).arg("respond").args(asked.words()))
+    }
+
+    /// A few datagrams a second from here to an address: see [`pulse`](crate::pulse). `program` is `portolan-lab`.
+    pub fn pulse(namespace: &Namespace, program: &Path, to: &str) -> Self {
+        Self::when_ready(namespace.command("prlimit").arg(program).args(["pulse", to]))
     }
 
     /// Ends it by the end of its standard input; what it said.
