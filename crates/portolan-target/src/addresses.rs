@@ -1,4 +1,6 @@
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -95,6 +97,18 @@ impl AddressSet {
     #[must_use]
     pub fn intersection(&self, other: &AddressSet) -> AddressSet {
         self.difference(&self.difference(other))
+    }
+
+    /// This set, and its IPv6 addresses without a zone in each zone of `other` as well.
+    pub(crate) fn in_zones_of(&self, other: &AddressSet) -> Cow<'_, AddressSet> {
+        let zoned = |plane: &Plane| matches!(plane, Plane::V6 { zone } if *zone != 0);
+        let zones: BTreeSet<Plane> = other.spans.iter().map(|span| span.plane).filter(zoned).collect();
+        if zones.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let everywhere = self.spans.iter().filter(|span| span.plane == Plane::V6 { zone: 0 });
+        let copies = everywhere.flat_map(|span| zones.iter().map(|plane| Span { plane: *plane, ..*span }));
+        Cow::Owned(self.union(&AddressSet::from_spans(copies.collect())))
     }
 
     /// The ranges in ascending order.

@@ -1,21 +1,21 @@
-use std::collections::BTreeSet;
-
 use portolan_model::Address;
 
-use crate::addresses::{AddressSet, Plane, Span};
+use crate::addresses::AddressSet;
 use crate::list::{ListError, Words};
 use crate::spec::{Target, TargetError, is_ipv4_like, parse_unbounded, shown};
+use crate::special;
 
 /// Addresses that are never asked, whatever else says so.
 ///
-/// An IPv6 address excluded without a zone is excluded in every zone.
+/// An IPv6 address excluded without a zone is excluded in every zone. An IPv4 address is excluded in every form in which
+/// it can be reached: IPv4-mapped (which [`Address`] undoes), behind NAT64's well-known prefix, and as a 6to4 network.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Exclusions(AddressSet);
 
 impl Exclusions {
     /// Excludes all of `addresses`.
-    pub const fn new(addresses: AddressSet) -> Self {
-        Exclusions(addresses)
+    pub fn new(addresses: AddressSet) -> Self {
+        Exclusions(addresses.union(&special::forms(&addresses)))
     }
 
     /// Whether nothing is excluded.
@@ -23,7 +23,7 @@ impl Exclusions {
         self.0.is_empty()
     }
 
-    /// What was excluded.
+    /// What is excluded, with all forms of it.
     pub const fn addresses(&self) -> &AddressSet {
         &self.0
     }
@@ -36,18 +36,8 @@ impl Exclusions {
     /// The part of `targets` that may be asked.
     #[must_use]
     pub fn apply(&self, targets: &AddressSet) -> AddressSet {
-        let zones: BTreeSet<Plane> = targets.spans().iter().map(|span| span.plane).filter(is_zoned).collect();
-        if zones.is_empty() {
-            return targets.difference(&self.0);
-        }
-        let everywhere = self.0.spans().iter().filter(|span| span.plane == Plane::V6 { zone: 0 });
-        let zoned = everywhere.flat_map(|span| zones.iter().map(|plane| Span { plane: *plane, ..*span }));
-        targets.difference(&self.0.union(&AddressSet::from_spans(zoned.collect())))
+        targets.difference(&self.0.in_zones_of(targets))
     }
-}
-
-fn is_zoned(plane: &Plane) -> bool {
-    matches!(plane, Plane::V6 { zone } if *zone != 0)
 }
 
 /// Reads the argument of `--exclude`: targets without ports, separated by commas.

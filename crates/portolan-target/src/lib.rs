@@ -29,6 +29,7 @@ mod ranking_table;
 pub mod services;
 mod services_table;
 mod spec;
+pub mod special;
 
 pub use addresses::AddressSet;
 pub use by_transport::Ports;
