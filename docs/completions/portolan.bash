@@ -23,7 +23,7 @@ _portolan() {
 
     case "${cmd}" in
         portolan)
-            opts="-4 -6 -p -F -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --ports --fast --top-ports --exclude-ports --connect --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --min-rate --max-retries --host-timeout --shard --seed --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
+            opts="-4 -6 -p -F -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --authorised --ports --fast --top-ports --exclude-ports --syn --connect --method --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --min-rate --max-retries --host-timeout --shard --seed --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -66,6 +66,13 @@ _portolan() {
                     fi
                     return 0
                     ;;
+                --authorised)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --ports)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -89,6 +96,13 @@ _portolan() {
                     ;;
                 --exclude-ports)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -W "auto syn connect" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -1,9 +1,13 @@
 complete -c portolan -l includefile -d 'read targets from a file, - for standard input' -r -F
 complete -c portolan -l exclude -d 'never ask these targets, separated by commas' -r -f
 complete -c portolan -l excludefile -d 'the same, from a file' -r -F
+complete -c portolan -l authorised -d 'who allows more than 256 public addresses, and why' -r -f
 complete -c portolan -s p -l ports -d 'ports: 22,80-90; all: -p-; by name: http*' -r -f
 complete -c portolan -l top-ports -d 'the N likeliest ports' -r -f
 complete -c portolan -l exclude-ports -d 'never ask these ports' -r -f
+complete -c portolan -l method -d 'TCP by this method: auto, syn, connect' -r -f -a "auto\t''
+syn\t''
+connect\t''"
 complete -c portolan -s T -l timing -d 'pace from 0 (paranoid) to 5 (insane), else 3' -r -f -a "paranoid\t''
 sneaky\t''
 polite\t''
@@ -28,9 +32,10 @@ complete -c portolan -l resolve-all -d 'ask every address of a name, not one'
 complete -c portolan -s 4 -l ipv4 -d 'IPv4 addresses only'
 complete -c portolan -s 6 -l ipv6 -d 'IPv6 addresses only'
 complete -c portolan -s F -l fast -d 'the 100 likeliest ports instead of 1000'
-complete -c portolan -l connect -d 'TCP by connect, without privilege (default)'
-complete -c portolan -l udp -d 'UDP, without privilege; with -sT both'
-complete -c portolan -l tcp -d 'TCP; the same as -sT here'
+complete -c portolan -l syn -d 'TCP by SYN; needs CAP_NET_RAW (default with it)'
+complete -c portolan -l connect -d 'TCP by connect, without privilege (default else)'
+complete -c portolan -l udp -d 'UDP, without privilege; with -sS or -sT both'
+complete -c portolan -l tcp -d 'TCP, by the method that --method says'
 complete -c portolan -l no-ping -d 'ask every port of ranges, even of silent hosts'
 complete -c portolan -s n -l no-reverse-dns -d 'ask for no reverse names (never done yet)'
 complete -c portolan -l open -d 'show open ports only'

@@ -50,6 +50,12 @@ tokens! {
         NotSelfConnected = "socket.not-itself",
         /// Refused, and no ICMP error was queued: it was a RST.
         ErrorQueueEmpty = "error-queue.empty",
+        /// The answer acknowledges the sequence number of our SYN.
+        SynAcknowledged = "syn.acknowledged",
+        /// The RST crossed fewer hops than what the host itself answered.
+        ResetFromNearer = "reset.from-nearer",
+        /// The RST crossed as many hops as what the host itself answered.
+        ResetFromHost = "reset.from-host",
         /// The ICMP error came from the target.
         IcmpFromTarget = "icmp.from-target",
         /// The ICMP error came from another machine.

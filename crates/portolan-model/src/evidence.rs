@@ -40,7 +40,7 @@ pub enum IcmpFamily {
     V6,
 }
 
-/// An ICMP error as the kernel handed it to the socket whose packet it quotes.
+/// An ICMP error that quotes a packet of ours.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Icmp {
     /// Which ICMP the numbers belong to.
@@ -53,6 +53,15 @@ pub struct Icmp {
     pub from: Option<Address>,
     /// The TTL or hop limit it arrived with, where the kernel said so.
     pub ttl: Option<u8>,
+}
+
+/// What the header of a segment that came in tells of whoever sent it.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Segment {
+    /// The TTL or hop limit it arrived with.
+    pub ttl: u8,
+    /// Its window, unscaled.
+    pub window: u16,
 }
 
 /// A failure of our own machine: the probe never left, or nobody could have heard it.
@@ -104,7 +113,7 @@ impl LocalFault {
 /// What was observed. Nothing here is inferred: seen on the wire, or told by the kernel.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Fact {
-    /// `connect` was called (the attempt's number, from 1).
+    /// An attempt started: `connect` was called, or a SYN was sent.
     Asked {
         /// The attempt's number, from 1.
         attempt: u8,
@@ -116,7 +125,11 @@ pub enum Fact {
     },
     /// `connect` failed with ECONNREFUSED and the error queue was empty: a RST.
     Refused,
-    /// The error queue held an ICMP error.
+    /// A SYN-ACK came that acknowledges the sequence number of our SYN.
+    SynAck(Segment),
+    /// A RST came that acknowledges it.
+    Reset(Segment),
+    /// An ICMP error came that quotes our packet: from the error queue, or off the wire.
     Icmp(Icmp),
     /// A datagram was handed to the kernel, which took it.
     Sent {

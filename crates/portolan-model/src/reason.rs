@@ -32,12 +32,14 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The three-way handshake completed.
+    /// The three-way handshake completed, or its second step came.
     SynAck = "syn-ack", Transport, [Open];
     /// A datagram came back.
     UdpResponse = "udp-response", Transport, [Open];
     /// `connect` was refused and no ICMP error came with it: a RST.
     ConnRefused = "conn-refused", Transport, [Closed];
+    /// A RST acknowledged our SYN.
+    Reset = "reset", Transport, [Closed];
     /// ICMP 3/3, ICMPv6 1/4: a reject rule when it answers TCP, or when it answers UDP in another's place.
     PortUnreach = "port-unreach", Internet, [Filtered, Closed];
     /// ICMP 3/9.

@@ -4,7 +4,7 @@ use crate::endpoint::Address;
 use crate::reason::Reason;
 use crate::state::{HostState, PortState};
 use crate::untrusted::Untrusted;
-use crate::verdict::Method;
+use crate::verdict::{Method, Why};
 
 /// What a scan is going to do, told before the first probe.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +19,8 @@ pub struct Begin {
     pub targets: Vec<Untrusted>,
     /// The exclusions as typed.
     pub excluded: Vec<Untrusted>,
+    /// Who allows a scan of many public addresses, and why, as typed.
+    pub authorised: Option<Untrusted>,
     /// The TCP ports of most hosts, as ranges; empty if TCP is not asked.
     pub ports: String,
     /// The UDP ports of most hosts, as ranges; empty if UDP is not asked.
@@ -27,8 +29,10 @@ pub struct Begin {
     pub addresses: u128,
     /// How many endpoints (address and port).
     pub endpoints: u128,
-    /// How ports are asked, one method a transport protocol.
+    /// How ports are asked.
     pub methods: Vec<Method>,
+    /// Why TCP ports are asked so, if any are.
+    pub why: Option<Why>,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order.

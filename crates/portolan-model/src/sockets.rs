@@ -14,7 +14,7 @@ pub use traced::{Asked, Trace, Traced};
 use std::net::SocketAddr;
 
 use crate::endpoint::Endpoint;
-use crate::evidence::{Icmp, LocalFault};
+use crate::evidence::{Icmp, LocalFault, Segment};
 use crate::time::Instant;
 
 /// The name of one attempt: where the engine keeps it, and a keyed tag that tells it from every earlier
@@ -37,6 +37,15 @@ pub enum Request {
         /// To where.
         to: Endpoint,
     },
+    /// Send a TCP SYN of our own making. It ends in one [`Event::Connect`], as a connect does, but nobody repeats it. Only
+    /// a door with packets behind it ([`Frames`](crate::frames::Frames)) can; to any other it is
+    /// [`LocalFault::Permission`].
+    Syn {
+        /// The attempt's name.
+        probe: ProbeId,
+        /// To where.
+        to: Endpoint,
+    },
     /// Send a UDP datagram. It ends in [`Event::Sent`] or [`Event::Unsent`], one of them, before `transmit` returns.
     Datagram {
         /// The attempt's name.
@@ -54,7 +63,7 @@ pub enum Request {
     Abandon(ProbeId),
 }
 
-/// How a connect ended, or what an error about a datagram says.
+/// How a connect or a SYN ended, or what an error about a datagram says.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// Connected. The door has closed the connection again (with a reset: nothing was exchanged).
@@ -64,6 +73,10 @@ pub enum Outcome {
     },
     /// ECONNREFUSED with an empty error queue: a RST.
     Refused,
+    /// A SYN-ACK answered our SYN.
+    SynAck(Segment),
+    /// A RST answered our SYN.
+    Reset(Segment),
     /// An ICMP error that quotes this attempt.
     Icmp(Icmp),
     /// The kernel gave up by itself (ETIMEDOUT).
@@ -72,12 +85,12 @@ pub enum Outcome {
     Local(LocalFault),
 }
 
-/// A connect is over.
+/// A connect, or a SYN, is over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Completion {
     /// Which.
     pub probe: ProbeId,
-    /// When `connect` was called.
+    /// When `connect` was called, or the SYN left.
     pub sent: Instant,
     /// When its end was noticed.
     pub at: Instant,
@@ -114,7 +127,7 @@ pub struct DatagramError {
 /// What the door has to tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// A connect is over.
+    /// A connect, or a SYN, is over.
     Connect(Completion),
     /// A datagram left this machine.
     Sent {
@@ -164,6 +177,9 @@ impl Event {
 pub struct Capacity {
     /// How many connects may wait at a time.
     pub sockets: usize,
+    /// How many SYNs of our own making may wait at a time: if each of them is answered at once, the rings hold it. None
+    /// where the door cannot send any.
+    pub packets: usize,
     /// How many datagrams may wait at a time: if each of them is answered at once, the receive queues hold it.
     pub datagrams: usize,
 }

@@ -12,6 +12,8 @@ use crate::state::PortState;
 pub enum Method {
     /// The kernel's own `connect`, no privilege.
     Connect,
+    /// A SYN of our own making, for which capture rights are needed.
+    Syn,
     /// Datagrams of the kernel's own sockets and their error queue, no privilege.
     Udp,
 }
@@ -21,6 +23,7 @@ impl Method {
     pub const fn name(self) -> &'static str {
         match self {
             Method::Connect => "connect",
+            Method::Syn => "syn",
             Method::Udp => "udp",
         }
     }
@@ -30,6 +33,31 @@ impl Method {
         match transport {
             Transport::Udp => Method::Udp,
             Transport::Tcp | Transport::Sctp => Method::Connect,
+        }
+    }
+}
+
+/// Why TCP ports are asked by the method that they are asked by.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Why {
+    /// The user asked for it.
+    Asked,
+    /// The process may capture, so it sends SYNs of its own.
+    MayCapture,
+    /// The process may not capture (`CAP_NET_RAW`).
+    MayNotCapture,
+    /// This machine's kernel answers for every target: no packet passes a wire.
+    OwnAddresses,
+}
+
+impl Why {
+    /// The token used in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Why::Asked => "asked",
+            Why::MayCapture => "may-capture",
+            Why::MayNotCapture => "may-not-capture",
+            Why::OwnAddresses => "own-addresses",
         }
     }
 }

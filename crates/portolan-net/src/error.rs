@@ -16,4 +16,13 @@ pub enum NetError {
     /// Without them, a neighbour that does not answer cannot be told from a firewall that does.
     #[error("list the addresses of this machine's interfaces: {0}")]
     ListInterfaces(io::Error),
+    /// The descriptor that packets go out and come in by.
+    #[error("open a packet socket (AF_PACKET): {0}")]
+    OpenPacketSocket(io::Error),
+    /// Which way packets go.
+    #[error("read the routes of this machine: {0}")]
+    ReadRoutes(io::Error),
+    /// Every port of ours may be given to a socket, and what came to it would not be for us alone.
+    #[error("no TCP port is free for packets of our own: net.ipv4.ip_local_port_range leaves none")]
+    NoFreePorts,
 }

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod frames;
 mod resolve;
 mod sockets;
 
 pub use error::NetError;
+pub use frames::PacketDoor;
 pub use resolve::{Family, ResolveError, interface_index, resolve};
 pub use sockets::SocketDoor;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use portolan_explain::{Lang, level, none, rtt, silence_of_udp, updated};
 use portolan_model::{
-    Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, PortState, Sink, Verdict,
+    Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, PortState, Sink, Verdict, Why,
 };
 
 use self::columns::{Columns, Row};
@@ -56,6 +56,7 @@ pub struct TextSink<W> {
     labels: Labels,
     columns: Columns,
     methods: Vec<Method>,
+    why: Option<Why>,
     headed: bool,
     shown: BTreeMap<Endpoint, PortState>,
     folded: Folded,
@@ -77,6 +78,7 @@ impl<W: Write> TextSink<W> {
             labels,
             columns,
             methods: Vec::new(),
+            why: None,
             headed: false,
             shown: BTreeMap::new(),
             folded: Folded::default(),
@@ -161,6 +163,7 @@ impl<W: Write> Sink for TextSink<W> {
         let host = hosts::widest(&begin.targets, &self.names, &self.labels, self.options.width);
         self.columns = Columns::new(&self.options, host, &begin.methods);
         self.methods = begin.methods.clone();
+        self.why = begin.why;
         let known = hosts::introductions(&self.names, self.charset, self.options.lang);
         let text: String = known.iter().map(|line| self.paragraph(line, 1, 3)).collect();
         self.write(&text)
@@ -218,7 +221,7 @@ impl<W: Write> Sink for TextSink<W> {
         if self.headed || !text.is_empty() {
             text.push('\n');
         }
-        for sentence in summary::sentences(finish, &self.methods, self.options.lang) {
+        for sentence in summary::sentences(finish, (&self.methods, self.why), self.options.lang) {
             text.push_str(&self.paragraph(&sentence, 1, 1));
         }
         self.write(&text)

@@ -8,7 +8,7 @@ use std::fmt;
 
 use portolan_explain::icmp_reason;
 use portolan_model::sockets::{Asked, Completion, Datagram, DatagramError, Event, Outcome, Request, Trace};
-use portolan_model::{Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Transport, Untrusted};
+use portolan_model::{Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Segment, Transport, Untrusted};
 
 use crate::charset::Charset;
 
@@ -35,6 +35,7 @@ impl<F: FnMut(String)> Trace for TraceLines<F> {
 fn request_line(at: Instant, about: Option<Asked>, request: &Request) -> String {
     match request {
         Request::Connect { .. } => format!("CALL {} {}, connect", Time(at), Whose(about)),
+        Request::Syn { .. } => format!("SEND {} {}, SYN", Time(at), Whose(about)),
         Request::Datagram { payload, own_port, .. } => {
             let own_port = if *own_port { " from a port of its own" } else { "" };
             format!("CALL {} {}, send{own_port}, {}", Time(at), Whose(about), Payload(payload))
@@ -58,7 +59,7 @@ fn event_line(about: Option<Asked>, event: &Event) -> String {
         }
         Event::Error(error) => error_line(error),
         Event::Overrun { count, at } => {
-            format!("LOST {} UDP, receive queue full, {count} datagrams", Time(*at))
+            format!("LOST {} receive queue full, {count} packets", Time(*at))
         }
     }
 }
@@ -74,6 +75,8 @@ fn completion_line(about: Option<Asked>, completion: &Completion) -> String {
             format!("RCVD {at} {whose}, connected from {local}{itself}")
         }
         Outcome::Refused => format!("RCVD {at} {whose}, refused"),
+        Outcome::SynAck(segment) => format!("RCVD {at} {whose}, SYN-ACK, {}", Header(segment)),
+        Outcome::Reset(segment) => format!("RCVD {at} {whose}, RST, {}", Header(segment)),
         Outcome::Icmp(icmp) => format!("RCVD {at} {} about {whose}", Error(icmp)),
         Outcome::TimedOut => format!("FAIL {at} {whose}, ETIMEDOUT"),
         Outcome::Local(fault) => format!("FAIL {at} {whose}, {}", Fault(fault)),
@@ -86,9 +89,22 @@ fn error_line(error: &DatagramError) -> String {
         Outcome::Icmp(icmp) => format!("RCVD {at} {} about {to}, {quoted} bytes quoted", Error(icmp)),
         Outcome::Local(fault) => format!("FAIL {at} {to}, {}, {quoted} bytes quoted", Fault(fault)),
         // No door says these of a datagram; if one did, it would stand here.
-        Outcome::Connected { .. } | Outcome::Refused | Outcome::TimedOut => {
+        Outcome::Connected { .. }
+        | Outcome::Refused
+        | Outcome::SynAck(_)
+        | Outcome::Reset(_)
+        | Outcome::TimedOut => {
             format!("RCVD {at} {to}, {:?}, {quoted} bytes quoted", error.outcome)
         }
+    }
+}
+
+/// What a segment's header tells.
+struct Header(Segment);
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TTL {}, window {}", self.0.ttl, self.0.window)
     }
 }
 

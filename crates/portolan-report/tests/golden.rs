@@ -4,7 +4,7 @@ mod canned;
 
 use std::time::Duration;
 
-use canned::{Event, Shared, context, replay, scan, udp};
+use canned::{Event, Shared, context, replay, scan, syn, udp};
 use portolan_explain::Lang;
 use portolan_model::{Counts, Finish, HostState, Reason, Untrusted, Warning};
 use portolan_report::{FORMATS, Format, TalkOptions, TalkSink, TextOptions};
@@ -62,6 +62,18 @@ fn every_format_tells_datagrams_too() {
     for format in FORMATS {
         let text = told(format, &udp::scan(), TextOptions::default());
         insta::assert_snapshot!(format!("udp_{}", format.name), visible(&text));
+    }
+}
+
+#[test]
+fn every_format_tells_what_a_syn_met() {
+    for format in FORMATS {
+        let text = told(format, &syn::scan(), TextOptions::default());
+        insta::assert_snapshot!(format!("syn_{}", format.name), visible(&text));
+    }
+    for lang in [Lang::En, Lang::Fr] {
+        let reason = TextOptions { lang, width: Some(80), reason: true, ..TextOptions::default() };
+        insta::assert_snapshot!(format!("syn_reason_{}", lang.tag()), visible(&table(&syn::scan(), reason)));
     }
 }
 

@@ -128,6 +128,7 @@ fn spoil(events: Vec<Event>, hostile: &Untrusted) -> Vec<Event> {
                 argv: vec![name(), name()],
                 targets: vec![name()],
                 excluded: vec![name()],
+                authorised: Some(name()),
                 ..begin
             }),
             Event::Warning(Warning::Unresolved { .. }) => {

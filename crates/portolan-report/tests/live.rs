@@ -23,6 +23,7 @@ fn begin() -> Begin {
         targets: vec![Untrusted::from("192.168.1.0/24")],
         udp_ports: "53,67-70,123,137-150".to_owned(),
         methods: vec![Method::Connect, Method::Udp],
+        why: Some(portolan_model::Why::MayNotCapture),
         ..canned::begin()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use canned::{everything, replay, scan, udp};
+use canned::{everything, replay, scan, syn, udp};
 use portolan_model::{Because, Likeness, Method, Raise, Reason};
 use portolan_report::NdjsonSink;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 #[test]
 fn every_line_is_valid() {
     let strict = Validator::new(strict(schema()));
-    for events in [scan(), udp::scan(), udp::alone(), everything()] {
+    for events in [scan(), syn::scan(), udp::scan(), udp::alone(), everything()] {
         let lines = lines(&events);
         assert_eq!(lines.len(), events.len());
         for line in lines {
@@ -43,7 +43,7 @@ fn every_token_is_listed() {
         ("/$defs/reason", Reason::ALL.iter().map(|row| row.token()).collect()),
         ("/$defs/because", Because::ALL.iter().map(|row| row.token()).collect()),
         ("/$defs/raise", Raise::ALL.iter().map(|row| row.token()).collect()),
-        ("/$defs/method", [Method::Connect, Method::Udp].iter().map(|row| row.name()).collect()),
+        ("/$defs/method", [Method::Connect, Method::Syn, Method::Udp].iter().map(|row| row.name()).collect()),
         ("/$defs/observation/properties/likeness", likenesses.iter().map(|row| row.token()).collect()),
     ];
     for (place, tokens) in tables {

@@ -12,6 +12,7 @@ use crate::pacer::{Floor, Pacer};
 use crate::plan::Plan;
 use crate::rtt::Rtt;
 use crate::settled::Settled;
+use crate::swelling::{Queue, Swelling};
 use crate::tally::Tally;
 use crate::technique::{self, udp::Udp};
 use crate::window::Window;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     most_open: usize,
     pub(crate) pacer: Pacer,
     pub(crate) floor: Floor,
+    /// Whether our own probes queue on the way.
+    pub(crate) swelling: Swelling,
     /// Round trips over all hosts.
     pub(crate) rtt: Rtt,
     pub(crate) tally: Tally,
@@ -38,17 +41,17 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(plan: Plan, capacity: Capacity, guards: Guards) -> Self {
-        let timing = plan.timing();
         // What is asked together shares one window; the scarcer means bounds it.
-        let sockets = if plan.asks(Transport::Tcp) { capacity.sockets } else { usize::MAX };
+        let sockets = plan.tcp_room(&capacity).unwrap_or(usize::MAX);
         let datagrams = if plan.asks(Transport::Udp) { capacity.datagrams } else { usize::MAX };
         Core {
             flight: Flight::new(plan.seed(), guards.cookie),
-            window: Window::new(timing.window, timing.ceiling.min(sockets).min(datagrams)),
+            window: plan.window(sockets.min(datagrams)),
             most_open: sockets.min(datagrams),
             udp: Udp::new(plan.spec.probes, plan.spec.secret, guards),
             pacer: Pacer::new(plan.max_rate()),
             floor: Floor::new(plan.min_rate()),
+            swelling: Swelling::default(),
             rtt: Rtt::default(),
             tally: Tally::default(),
             stopping: false,
@@ -59,13 +62,17 @@ impl Core {
         }
     }
 
-    /// Sends a connect on its way.
-    pub(crate) fn connect(
+    /// Asks a TCP port, by the method that the plan asks it by.
+    pub(crate) fn ask_tcp(
         &mut self,
         attempt: Attempt,
         patience: Patience,
         now: Instant,
     ) -> (ProbeId, Request) {
+        if self.plan.method(attempt.endpoint) == Method::Syn {
+            let probe = self.launch(attempt, patience, now);
+            return (probe, Request::Syn { probe, to: attempt.endpoint });
+        }
         // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
         for _ in 0..patience.end.as_secs() {
             self.pacer.sent(now);
@@ -112,6 +119,21 @@ impl Core {
         self.tally.round_trips.count(rtt);
     }
 
+    /// A host answered after `rtt` whose quickest answer took `path`: fewer probes wait from now on if all that answers
+    /// come late.
+    pub(crate) fn watch_path(&mut self, rtt: Duration, path: Duration, now: Instant) {
+        let shown = self.swelling.answered(rtt, path, now);
+        if self.swelling.looks_clear(now) {
+            self.window.answered();
+        }
+        match shown {
+            Some(Queue::Begins) => self.window.hold(),
+            Some(Queue::Stands) => self.window.ease(),
+            Some(Queue::None) => self.window.free(),
+            None => {}
+        }
+    }
+
     /// A port answered; `first` if its very first packet did. Over UDP (`ambiguous`) that tells nothing of the scan's loss:
     /// what is missing may have been withheld, and what is late may have taken its time.
     pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, ambiguous: bool) {
@@ -152,9 +174,12 @@ impl Core {
         if let Ripe::Over(probe, attempt) = ripe
             && attempt.endpoint.transport == Transport::Tcp
         {
+            self.let_go(probe);
+            if self.plan.method(attempt.endpoint) == Method::Syn {
+                return Some(ripe);
+            }
             // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
             self.tally.packets += now.since(attempt.asked).as_secs().min(3);
-            self.let_go(probe);
         }
         Some(ripe)
     }
@@ -173,9 +198,11 @@ impl Core {
 
     /// Whether one more probe may be on its way.
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
+        // What is overdue is silent, most likely, and holds nobody up; but where answers come late it may stand in a queue.
+        let clear = self.swelling.looks_clear(now);
+        let waiting = if clear { self.flight.on_time() } else { self.flight.len() };
         self.flight.len() < self.most_open
-            && (self.window.has_room(self.flight.on_time(), self.rtt.smoothed(), now)
-                || self.floor.is_due(now))
+            && (self.window.has_room(waiting, (self.rtt.smoothed(), clear), now) || self.floor.is_due(now))
     }
 
     /// The machine ran short: fewer from now on, and if it will not have more later (`for_good`), never again so many.
@@ -229,6 +256,7 @@ impl Core {
 
 /// A verdict that rests on the answer to one attempt.
 pub(crate) fn answered(
+    plan: &Plan,
     attempt: &Attempt,
     claim: Claim,
     tries: u8,
@@ -237,7 +265,7 @@ pub(crate) fn answered(
     fact: Fact,
 ) -> Verdict {
     let evidence = Evidence::new(sent, Fact::Asked { attempt: attempt.number }).and(at, fact);
-    let verdict = judged(attempt.endpoint, claim, tries, evidence);
+    let verdict = judged(plan, attempt.endpoint, claim, tries, evidence);
     match fact {
         Fact::Local(_) => verdict,
         _ => verdict.with_rtt(at.since(sent)),
@@ -246,6 +274,7 @@ pub(crate) fn answered(
 
 /// A verdict that rests on silence.
 pub(crate) fn unanswered(
+    plan: &Plan,
     endpoint: Endpoint,
     claim: Claim,
     asked: (u8, Instant, Instant),
@@ -256,30 +285,42 @@ pub(crate) fn unanswered(
     if let Some((port, at)) = witness {
         evidence = evidence.and(at, Fact::Witness { port });
     }
-    judged(endpoint, claim, tries, evidence)
+    judged(plan, endpoint, claim, tries, evidence)
 }
 
-/// A verdict by the method that asks this endpoint's transport.
-pub(crate) fn judged(endpoint: Endpoint, claim: Claim, tries: u8, evidence: Evidence) -> Verdict {
-    Verdict::new(endpoint, claim, Method::of(endpoint.transport), tries, evidence)
+/// A verdict by the method that the plan asks this endpoint by.
+pub(crate) fn judged(
+    plan: &Plan,
+    endpoint: Endpoint,
+    claim: Claim,
+    tries: u8,
+    evidence: Evidence,
+) -> Verdict {
+    Verdict::new(endpoint, claim, plan.method(endpoint), tries, evidence)
 }
 
 /// The verdict on a port that the end of the scan left open.
-pub(crate) fn interrupted(endpoint: Endpoint, now: Instant) -> Verdict {
-    judged(endpoint, technique::interrupted(), 0, Evidence::new(now, Fact::Stopped))
+pub(crate) fn interrupted(plan: &Plan, endpoint: Endpoint, now: Instant) -> Verdict {
+    judged(plan, endpoint, technique::interrupted(), 0, Evidence::new(now, Fact::Stopped))
 }
 
 /// The verdict on a port that the end left open: of the host's time, if that was over first, or of the scan.
 pub(crate) fn cut_off(core: &Core, timed_out: bool, endpoint: Endpoint, now: Instant) -> Verdict {
     if core.stopping || !timed_out {
-        return interrupted(endpoint, now);
+        return interrupted(&core.plan, endpoint, now);
     }
-    judged(endpoint, technique::timed_out(), 0, Evidence::new(now, Fact::Stopped))
+    judged(&core.plan, endpoint, technique::timed_out(), 0, Evidence::new(now, Fact::Stopped))
 }
 
 /// The verdict on a port that our own machine could not ask.
-pub(crate) fn local_verdict(endpoint: Endpoint, claim: Claim, fact: Fact, at: Instant) -> Verdict {
-    judged(endpoint, claim, 0, Evidence::new(at, fact))
+pub(crate) fn local_verdict(
+    plan: &Plan,
+    endpoint: Endpoint,
+    claim: Claim,
+    fact: Fact,
+    at: Instant,
+) -> Verdict {
+    judged(plan, endpoint, claim, 0, Evidence::new(at, fact))
 }
 
 /// Whether an answer to this attempt came to its very first packet: the kernel sends its second SYN after one

@@ -116,8 +116,9 @@ impl Engine {
             }
             Event::Overrun { count, at } => {
                 core.tally.overruns += count;
-                if let Some(strategy) = self.strategy.per_host() {
-                    strategy.overrun(at);
+                match &mut self.strategy {
+                    Strategy::PerHost(strategy) => strategy.overrun(at),
+                    Strategy::Sweep(strategy) => strategy.overrun(),
                 }
             }
         }
@@ -156,7 +157,7 @@ impl Engine {
                 }
                 match &mut self.strategy {
                     Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
-                    Strategy::Sweep(strategy) => strategy.local(&attempt, fault, &event),
+                    Strategy::Sweep(strategy) => strategy.local(core, &attempt, fault, &event),
                 }
             }
             Outcome::Local(_) | Outcome::TimedOut => self.silence(&attempt, event.at),
@@ -251,8 +252,14 @@ impl Engine {
             Strategy::PerHost(strategy) => strategy.wake_at(),
             Strategy::Sweep(strategy) => strategy.wake_at(now),
         };
-        let asking =
-            [strategy, self.core.window.grows_at(), self.core.floor.due(), self.core.pacer.wait(now)];
+        let core = &self.core;
+        let asking = [
+            strategy,
+            core.window.grows_at(),
+            core.swelling.clears_at(),
+            core.floor.due(),
+            core.pacer.wait(now),
+        ];
         // What is past is not what holds back: a poll has just shown that nothing can be asked now.
         let asking = asking.into_iter().flatten().filter(|at| *at > now);
         let asking = asking.filter(|_| !self.core.stopping && !self.backlogged);

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::engine::Guards;
     use crate::technique::udp::Udp;
-    use crate::technique::{self, Judgement, Vouch, tcp_connect, udp};
+    use crate::technique::{self, Judgement, Vouch, tcp, udp};
     use portolan_model::{Icmp, IcmpFamily, Likeness};
 
     /// Everything that anybody can say of a host's ports, the senders of ICMP errors first.
@@ -213,7 +213,7 @@ mod tests {
         ];
         claims.extend(faults.map(technique::local));
         claims.extend([technique::interrupted(), technique::timed_out(), technique::retries_capped()]);
-        claims.push(tcp_connect::self_connected());
+        claims.push(tcp::self_connected());
         claims
     }
 

@@ -1,10 +1,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use portolan_model::{Address, Transport, UdpProbe};
+use portolan_model::sockets::Capacity;
+use portolan_model::{Address, Endpoint, Method, Transport, UdpProbe};
 use portolan_target::{AddressSet, Exclusions, Ports};
 
 use crate::permutation::{Permutation, mix};
+use crate::window::Window;
 
 /// More ports a host than this are asked host by host, fewer in a sweep over all hosts.
 const SWEEP_PORTS: usize = 16;
@@ -115,6 +117,16 @@ impl Default for Timing {
     }
 }
 
+/// How TCP ports are asked.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum TcpMethod {
+    /// By the kernel's own `connect`.
+    #[default]
+    Connect,
+    /// By SYNs of our own making, where a packet can be sent at all.
+    Syn,
+}
+
 /// Everything a plan is made of.
 #[derive(Clone, Debug, Default)]
 pub struct PlanSpec {
@@ -124,6 +136,11 @@ pub struct PlanSpec {
     pub named: AddressSet,
     /// Never to be asked, whatever else is said.
     pub excluded: Exclusions,
+    /// How TCP ports are asked.
+    pub tcp: TcpMethod,
+    /// Addresses that this machine's kernel answers for (loopback, its own): no packet to them passes a wire, so they are
+    /// always asked through its sockets.
+    pub own: AddressSet,
     /// Whether ports alike are folded.
     pub fold: Fold,
     /// How hard to press.
@@ -295,6 +312,57 @@ impl Plan {
         let main = self.products.iter().max_by_key(|product| product.hosts.len());
         // A plan has at least one product.
         &main.unwrap_or(&self.products[0]).ports
+    }
+
+    /// How `endpoint` is asked.
+    pub fn method(&self, endpoint: Endpoint) -> Method {
+        match endpoint.transport {
+            Transport::Tcp if self.is_by_syn(endpoint.address) => Method::Syn,
+            transport => Method::of(transport),
+        }
+    }
+
+    /// Whether the TCP ports of `address` are asked by SYNs of our own making.
+    pub(crate) fn is_by_syn(&self, address: Address) -> bool {
+        self.spec.tcp == TcpMethod::Syn && !self.spec.own.contains(address)
+    }
+
+    /// The methods by which ports are asked, each once.
+    pub fn methods(&self) -> Vec<Method> {
+        let mut methods = Vec::new();
+        if self.asks(Transport::Tcp) {
+            let syn = self.spec.tcp == TcpMethod::Syn;
+            let hosts = |product: &Product| product.hosts.len();
+            let own =
+                |product: &Product| product.hosts.len() - product.hosts.difference(&self.spec.own).len();
+            let tcp = || self.products.iter().filter(|product| !product.ports.tcp.is_empty());
+            let (own, all) = (tcp().map(own).sum::<u128>(), tcp().map(hosts).sum::<u128>());
+            methods.extend((!syn || own > 0).then_some(Method::Connect));
+            methods.extend((syn && own < all).then_some(Method::Syn));
+        }
+        methods.extend(self.asks(Transport::Udp).then_some(Method::Udp));
+        methods
+    }
+
+    /// How many TCP attempts may wait at a time on a machine of this capacity, if any are made.
+    pub(crate) fn tcp_room(&self, capacity: &Capacity) -> Option<usize> {
+        let room = |method: &Method| match method {
+            Method::Connect => Some(capacity.sockets),
+            Method::Syn => Some(capacity.packets),
+            Method::Udp => None,
+        };
+        self.methods().iter().filter_map(room).min()
+    }
+
+    /// How many probes may wait at a time, on a machine that bears so many.
+    pub(crate) fn window(&self, room: usize) -> Window {
+        let timing = self.spec.timing;
+        // In a sweep every answer is its host's only one: it does not tell how long the path is without us.
+        let knows_paths = self.strategy() == StrategyKind::PerHost && timing.template > 2;
+        match self.spec.tcp {
+            TcpMethod::Syn if knows_paths => Window::that_follows_answers(timing.window / 4, room),
+            _ => Window::new(timing.window, timing.ceiling.min(room)),
+        }
     }
 
     /// Which strategy works this plan.

@@ -21,6 +21,7 @@ const LATER_TIMEOUT: Duration = Duration::from_millis(2500);
 #[derive(Copy, Clone, Default, Debug)]
 pub(crate) struct Rtt {
     smoothed: Option<Duration>,
+    least: Option<Duration>,
     samples: u8,
     variation: Duration,
 }
@@ -29,6 +30,7 @@ impl Rtt {
     /// One measured round trip.
     pub(crate) fn sample(&mut self, rtt: Duration) {
         self.samples = self.samples.saturating_add(1);
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
         match self.smoothed {
             None => {
                 self.smoothed = Some(rtt);
@@ -44,6 +46,11 @@ impl Rtt {
     /// The smoothed round trip, once one was measured.
     pub(crate) fn smoothed(&self) -> Option<Duration> {
         self.smoothed
+    }
+
+    /// The quickest so far.
+    pub(crate) fn least(&self) -> Option<Duration> {
+        self.least
     }
 
     /// After how long an answer is overdue: later than nearly all of them come. A wrong guess costs one more packet.

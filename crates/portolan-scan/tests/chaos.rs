@@ -133,7 +133,7 @@ impl Sockets for Chaos {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: 64, datagrams: 64 }
+        Capacity { sockets: 64, packets: 0, datagrams: 64 }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -143,7 +143,7 @@ impl Sockets for Chaos {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             let (probe, to, payload) = match request {
-                Request::Connect { probe, to } => (probe, to, None),
+                Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
                 Request::Datagram { probe, to, payload, .. } => (probe, to, Some(payload)),
                 Request::Abandon(_) => continue,
             };

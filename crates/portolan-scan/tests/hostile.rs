@@ -367,7 +367,7 @@ impl Sockets for Hostile {
 
     fn capacity(&self) -> Capacity {
         let (sockets, datagrams) = self.world.capacity;
-        Capacity { sockets, datagrams }
+        Capacity { sockets, packets: 0, datagrams }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -384,7 +384,7 @@ impl Sockets for Hostile {
                 self.something();
             }
             let (probe, to, payload) = match request {
-                Request::Connect { probe, to } => (probe, to, None),
+                Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
                 Request::Datagram { probe, to, payload, own_port } => {
                     let told = self.send(probe, to, own_port);
                     let left = matches!(told, Event::Sent { .. });
@@ -464,7 +464,8 @@ fn silent_but_for(
         probes: PROBES,
         ..PlanSpec::default()
     };
-    let mut engine = Engine::new(Plan::new(spec).unwrap(), Capacity { sockets: 64, datagrams: 64 });
+    let mut engine =
+        Engine::new(Plan::new(spec).unwrap(), Capacity { sockets: 64, packets: 0, datagrams: 64 });
     let (mut now, mut sent, mut verdicts) = (Instant::from_nanos(1), 0, Vec::new());
     while !engine.is_done() {
         engine.handle_timeout(now);

@@ -55,7 +55,9 @@ impl Sockets for Watched {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.iter() {
             match request {
-                Request::Connect { probe, to } | Request::Datagram { probe, to, .. } => {
+                Request::Connect { probe, to }
+                | Request::Syn { probe, to }
+                | Request::Datagram { probe, to, .. } => {
                     self.asked.push((self.door.now(), to.address));
                     self.waiting.insert(probe.slot);
                 }
@@ -78,7 +80,7 @@ fn watch(spec: PlanSpec, sockets: usize) -> Watched {
     let mut watched = Watched { door, asked: Vec::new(), waiting: BTreeSet::new(), most_waiting: 0 };
     if let Ok(plan) = Plan::new(spec) {
         drive(
-            Engine::new(plan, Capacity { sockets, datagrams: sockets }),
+            Engine::new(plan, Capacity { sockets, packets: 0, datagrams: sockets }),
             &mut watched,
             &mut |_: Settled| {},
         );

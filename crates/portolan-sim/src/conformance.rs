@@ -1,6 +1,7 @@
-//! What every door of the kind [`Sockets`] must hold, real or simulated.
+//! What every door of the kinds [`Sockets`] and [`Frames`](portolan_model::frames::Frames) must hold, real or simulated.
 
 mod datagrams;
+mod frames;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use portolan_model::sockets::{Completion, Event, Outcome, ProbeId, Request, Sock
 use portolan_model::{Endpoint, Instant};
 
 pub use datagrams::datagrams_conform;
+pub use frames::frames_conform;
 
 /// Checks the contract of [`Sockets`] on doors that `make` opens, one a check. `open` accepts connections,
 /// `closed` refuses them, both within a second or two. A broken clause panics with its name, as a test does.

@@ -5,7 +5,7 @@ pub struct Counters {
     pub connects: u64,
     /// Attempts abandoned before they ended.
     pub abandoned: u64,
-    /// SYNs that left this machine, those sent again by the kernel included.
+    /// SYNs that left this machine, those sent again by the kernel and those of our own making included.
     pub syns: u64,
     /// Of these, SYNs sent again by the kernel.
     pub syns_again: u64,
@@ -17,6 +17,13 @@ pub struct Counters {
     pub answers_late: u64,
     /// SYN-ACKs that a host sent again by itself.
     pub syn_acks_again: u64,
+
+    /// Packets of our own making asked for.
+    pub packets: u64,
+    /// Packets that came in and waited for us to hear them.
+    pub packets_queued: u64,
+    /// Packets that met a full ring.
+    pub packets_lost: u64,
 
     /// Datagrams asked for.
     pub datagrams: u64,
@@ -67,7 +74,7 @@ pub struct Counters {
     /// SYNs and datagrams that reached a host after its death.
     pub dead: u64,
 
-    /// Completions delivered again, under the name of an attempt that was over.
+    /// Completions delivered again, under the name of an attempt that was over, and packets that came twice.
     pub duplicates: u64,
     /// Completions that were never earned, under a wrong tag.
     pub forged: u64,
@@ -79,6 +86,8 @@ pub struct Counters {
     pub forged_icmp: u64,
     /// ICMP errors that quote nothing, about what nobody refused.
     pub forged_bare_icmp: u64,
+    /// Packets with a wrong number in answer to a SYN of our own making.
+    pub forged_packets: u64,
     /// Sockets that met themselves.
     pub self_connects: u64,
 
@@ -86,20 +95,20 @@ pub struct Counters {
     pub no_descriptors: u64,
     /// Connects and datagrams refused for want of a local port.
     pub no_ports: u64,
-    /// Connects and datagrams refused for want of memory.
+    /// Connects, datagrams and packets refused for want of memory.
     pub no_buffers: u64,
     /// Connects and datagrams refused by this machine's own firewall.
     pub local_firewall: u64,
-    /// Connects and datagrams refused for want of a route.
+    /// Connects, datagrams and packets refused for want of a route.
     pub no_route: u64,
-    /// Connects and datagrams that failed because the next machine does not answer.
+    /// Connects, datagrams and packets that failed because the next machine does not answer.
     pub no_neighbour: u64,
     /// Wake-ups that came late.
     pub stalls: u64,
 }
 
 impl Counters {
-    /// Connects and datagrams that this machine failed by itself.
+    /// Connects, datagrams and packets that this machine failed by itself.
     pub const fn local_faults(&self) -> u64 {
         self.no_descriptors
             + self.no_ports

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::counters::Counters;
 use crate::error::WorldError;
 use crate::limit::{Limit, Limiter};
-use crate::node::NodeSpec;
+use crate::node::{NodeSpec, Stand};
 use crate::packet::{Content, Packet, Quote};
 use crate::random::{Random, mix};
 use crate::reject::Reject;
@@ -34,10 +34,10 @@ pub(crate) struct HostSpec {
     /// The address is our own: what we send there never leaves this machine.
     #[serde(default)]
     pub(crate) own: bool,
-    /// The TTL or hop limit its ICMP errors arrive with.
+    /// The TTL or hop limit its packets arrive with: 64, less the routers on its path.
     #[serde(default = "far")]
-    ttl: u8,
-    /// What they quote of a datagram.
+    pub(crate) ttl: u8,
+    /// What its ICMP errors quote of a packet.
     #[serde(default)]
     quote: Quote,
     /// It dies when it has seen so many SYNs and datagrams.
@@ -127,6 +127,36 @@ impl HostSpec {
         format!("v{family} {:?}", HostSpec { addresses, ..self.clone() })
     }
 
+    /// What an answer of a TCP port arrives with, if it is in the host's name. An ICMP error says itself.
+    fn ttl_of(&self, answer: Answer, own: Address) -> u8 {
+        match answer {
+            Answer::Reject { ttl: Some(ttl), .. } => ttl,
+            Answer::Reject { by: Some(by), .. } if by.0 != own => self.ttl_of_a_box(),
+            _ => self.ttl,
+        }
+    }
+
+    /// A box before the host is nearer than it.
+    fn ttl_of_a_box(&self) -> u8 {
+        self.ttl.saturating_add(1)
+    }
+
+    /// Where those stand who answer TCP in its place, by its own description: boxes on its path aside.
+    pub(crate) fn stands(&self) -> impl Iterator<Item = Stand> + '_ {
+        let router = match self.presence {
+            Presence::Unreachable { by, .. } => Some(Stand { by: Some(by.0), ttl: self.ttl_of_a_box() }),
+            _ => None,
+        };
+        let answers = self.rules.iter().map(|rule| rule.answer).chain([self.rest]);
+        let boxes = answers.filter_map(|answer| match answer {
+            Answer::Reject { with, by: Some(by), ttl } => {
+                Some(Stand::of(with, by.0, ttl.unwrap_or(self.ttl_of_a_box())))
+            }
+            _ => None,
+        });
+        router.into_iter().chain(boxes)
+    }
+
     /// What its TCP ports do …
     pub(crate) fn tcp(&self) -> Rules<'_, Answer> {
         Rules { transport: Transport::Tcp, rest: self.rest, rules: &self.rules }
@@ -149,28 +179,49 @@ pub(crate) struct HostLife {
     banned: Option<Banned>,
 }
 
+/// What a host sends back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) content: Content,
+    /// After how long.
+    pub(crate) after: Duration,
+    /// The TTL or hop limit it arrives with.
+    pub(crate) ttl: u8,
+}
+
 #[derive(Copy, Clone, Debug)]
 enum Banned {
     Until(Instant),
     Forever,
 }
 
+impl Reply {
+    /// An ICMP error says itself what it arrives with.
+    fn of(content: Content, after: Duration, ttl: u8) -> Self {
+        let ttl = match content {
+            Content::Icmp(icmp, _) => icmp.ttl.unwrap_or(ttl),
+            _ => ttl,
+        };
+        Reply { content, after, ttl }
+    }
+}
+
 impl HostLife {
-    /// A SYN or a datagram arrives. What the host sends back, if anything, and after how long.
+    /// A SYN or a datagram arrives. What the host sends back, if anything.
     pub(crate) fn receive(
         &mut self,
         spec: &HostSpec,
         does: Does,
         packet: &Packet,
         (now, random, counters): (Instant, &mut Random, &mut Counters),
-    ) -> Option<(Content, Duration)> {
+    ) -> Option<Reply> {
         match spec.presence {
             Presence::Present => {}
             Presence::Silent | Presence::Absent | Presence::NoNeighbour => return None,
             Presence::Unreachable { by, ms } => {
                 let icmp = Reject::HostUnreach.icmp(packet.to.address, by.0, spec.ttl)?;
                 counters.icmp_sent += u64::from(packet.is_datagram());
-                return Some((Content::Icmp(icmp, spec.quote), ms.0));
+                return Some(Reply::of(Content::Icmp(icmp, spec.quote), ms.0, spec.ttl));
             }
         }
         *match does {
@@ -186,12 +237,21 @@ impl HostLife {
             counters.banned += 1;
             return None;
         }
-        let content = match does {
-            Does::Udp(answer) => return answer.reply(packet, (spec.ttl, spec.quote), counters),
-            Does::Tcp(_) if spec.turns_open_after.is_some_and(|n| self.seen > n) => Content::SynAck,
-            Does::Tcp(answer) => self.reply(spec, answer, packet, (now, random, counters))?,
+        let (content, after, ttl) = match does {
+            Does::Udp(answer) => {
+                let (content, after) = answer.reply(packet, (spec.ttl, spec.quote), counters)?;
+                (content, after, spec.ttl)
+            }
+            // It is the box that accepts.
+            Does::Tcp(_) if spec.turns_open_after.is_some_and(|n| self.seen > n) => {
+                (Content::SynAck, Duration::ZERO, spec.ttl_of_a_box())
+            }
+            Does::Tcp(answer) => {
+                let content = self.reply(spec, answer, packet, (now, random, counters))?;
+                (content, Duration::ZERO, spec.ttl_of(answer, packet.to.address))
+            }
         };
-        Some((content, Duration::ZERO))
+        Some(Reply::of(content, after, ttl))
     }
 
     pub(crate) fn is_dead(&self, spec: &HostSpec) -> bool {

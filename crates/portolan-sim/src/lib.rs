@@ -5,7 +5,8 @@
 //! endpoint is a pure function of that seed. [`SimSockets`] is the door: the engine's connects become SYNs
 //! that pass the world's nodes, and what comes back completes them, in virtual time; its datagrams pass the same
 //! nodes, to services that speak a little protocol of their own (a request of kind `a` is `Qa` and an id, its answer
-//! `Aa` and the same id). Same seed and same requests: same events, bit for bit. A [`Score`] compares what an engine
+//! `Aa` and the same id). It carries packets too: SYNs of the engine's own making go the same way, and what comes back is
+//! told as real bytes. Same seed and same requests: same events, bit for bit. A [`Score`] compares what an engine
 //! told with the truth.
 //!
 //! ```
@@ -44,6 +45,7 @@ pub mod conformance;
 mod counters;
 mod error;
 mod host;
+mod ip;
 mod limit;
 mod machine;
 mod node;
@@ -55,6 +57,7 @@ mod rules;
 mod score;
 mod sockets;
 mod spec;
+mod syn;
 mod text;
 mod truth;
 mod udp;

@@ -1,9 +1,10 @@
 //! The machine we scan from: what it can bear, and how it fails.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use portolan_model::{Address, Endpoint, LocalFault};
+use portolan_model::{Address, Endpoint, LocalFault, PortSet};
 use serde::Deserialize;
 
 use crate::counters::Counters;
@@ -37,6 +38,8 @@ pub(crate) struct MachineSpec {
     connect_us: u32,
     /// … and what a `sendto` costs.
     send_us: u32,
+    /// How many answers to packets of our own making its ring holds.
+    pub(crate) ring: usize,
     /// How many datagrams, and errors about datagrams, its receive queue holds in truth.
     pub(crate) rx_queue: Option<usize>,
     /// Its kernel meets a `sendto` with the error of an earlier datagram that nobody has read yet, and sends nothing.
@@ -81,6 +84,7 @@ impl Default for MachineSpec {
             stall: None,
             connect_us: 10,
             send_us: 5,
+            ring: 8192,
             rx_queue: None,
             pending_errors: false,
             door_repeats: true,
@@ -98,6 +102,11 @@ impl MachineSpec {
         if self.connect_us == 0 || self.send_us == 0 {
             return Err(WorldError::invalid("a machine's calls take time"));
         }
+        if self.ring == 0 || self.ports_of_packets().is_none() {
+            return Err(WorldError::invalid(
+                "a machine has room for a packet, and a port that no socket is given",
+            ));
+        }
         Ok(())
     }
 
@@ -107,6 +116,16 @@ impl MachineSpec {
 
     pub(crate) fn send_cost(&self) -> Duration {
         Duration::from_micros(self.send_us.into())
+    }
+
+    /// The ports that no socket is given: those above Linux's own choice for sockets, or else the longest gap.
+    fn ports_of_packets(&self) -> Option<RangeInclusive<u16>> {
+        let usual = 61000..=u16::MAX;
+        if self.local_ports.0.ranges().all(|given| given.end() < usual.start()) {
+            return Some(usual);
+        }
+        let free = PortSet::from_iter([1024..=u16::MAX]).difference(&self.local_ports.0);
+        free.ranges().max_by_key(RangeInclusive::len)
     }
 
     pub(crate) fn has_no_route(&self, to: Address) -> bool {
@@ -144,12 +163,16 @@ pub(crate) struct Machine {
     pub(crate) spec: MachineSpec,
     pub(crate) tcp_ports: Pool,
     pub(crate) udp_ports: Pool,
+    /// From where packets of our own making come.
+    pub(crate) packet_ports: RangeInclusive<u16>,
 }
 
 impl Machine {
     pub(crate) fn new(spec: MachineSpec) -> Self {
         let [tcp_ports, udp_ports] = [0, 1].map(|_| Pool::new(&spec.local_ports));
-        Machine { spec, tcp_ports, udp_ports }
+        // That there is one was seen when the world was read.
+        let packet_ports = spec.ports_of_packets().unwrap_or(u16::MAX..=u16::MAX);
+        Machine { spec, tcp_ports, udp_ports, packet_ports }
     }
 
     /// Takes what a connect needs: our own end of it, or why there is none. `open` sockets are open already.
@@ -191,10 +214,7 @@ impl Machine {
         random: &mut Random,
         counters: &mut Counters,
     ) -> Result<(), LocalFault> {
-        if random.chance(self.spec.no_buffers.0) {
-            counters.no_buffers += 1;
-            return Err(LocalFault::NoBuffers);
-        }
+        self.takes(random, counters)?;
         if self.spec.has_no_route(to.address) {
             counters.no_route += 1;
             return Err(LocalFault::NoRoute);
@@ -202,6 +222,15 @@ impl Machine {
         if self.spec.firewall.0.contains(to.port) {
             counters.local_firewall += 1;
             return Err(LocalFault::Firewall);
+        }
+        Ok(())
+    }
+
+    /// Whether it has memory for what is to leave.
+    pub(crate) fn takes(&self, random: &mut Random, counters: &mut Counters) -> Result<(), LocalFault> {
+        if random.chance(self.spec.no_buffers.0) {
+            counters.no_buffers += 1;
+            return Err(LocalFault::NoBuffers);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use portolan_model::{Endpoint, Icmp, Instant, Transport};
 use serde::Deserialize;
 
 use crate::attempts::Key;
+use crate::syn::Syn;
 
 /// What travels between our kernel and a host.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) enum Flow {
     Connect(Connect),
     /// A datagram with this payload. The wire knows no names, and so this has none.
     Datagram(Arc<[u8]>),
+    /// A SYN of the scanner's own making, which has no name either.
+    Syn(Arc<Syn>),
 }
 
 /// A connect …
@@ -53,7 +56,7 @@ pub(crate) enum Content {
     Question,
     /// A datagram of somebody else's.
     Answer(Answer),
-    /// An ICMP error, and what it quotes of a datagram.
+    /// An ICMP error, and what it quotes of the packet it is about.
     Icmp(Icmp, Quote),
 }
 
@@ -64,14 +67,14 @@ pub(crate) struct Answer {
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// How much of a datagram's payload an ICMP error quotes.
+/// How much of a packet an ICMP error quotes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Quote {
     /// All of it: RFC 1812 section 4.3.2.3 asks for as much as fits, and so does RFC 4443.
     #[default]
     Full,
-    /// Nothing: the 8 bytes of RFC 792 are the UDP header.
+    /// The IP header and the 8 bytes of RFC 792: of a datagram that is the UDP header, and nothing of what it carries.
     None,
 }
 
@@ -99,7 +102,7 @@ impl Packet {
     pub(crate) fn payload(&self) -> Option<&Arc<[u8]>> {
         match &self.flow {
             Flow::Datagram(payload) => Some(payload),
-            Flow::Connect(_) => None,
+            Flow::Connect(_) | Flow::Syn(_) => None,
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Path {
 struct Element {
     ways: Ways,
     needs_order: bool,
+    /// What its own packets arrive with, if it makes any.
+    ttl: u8,
     node: Box<dyn Node>,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct Walk {
     pub(crate) way: Way,
     /// How many nodes lie between it and us.
     pub(crate) position: usize,
+    /// On its way back, the TTL or hop limit it will arrive with: how far away its sender is.
+    pub(crate) ttl: u8,
 }
 
 /// How far a packet came.
@@ -110,7 +114,7 @@ impl Path {
                 }
                 Pass::Answered(content) => {
                     walk.packet.content = content;
-                    (walk.way, walk.position) = (Way::Back, place);
+                    (walk.way, walk.position, walk.ttl) = (Way::Back, place, element.ttl);
                     continue;
                 }
             }
@@ -124,13 +128,19 @@ impl Path {
         self.nodes.extend(specs.iter().map(|spec| {
             let described = spec.describe();
             let node = described.build();
-            Element { ways: described.ways(), needs_order: node.needs_order(), node }
+            let ttl = described.stand().map_or(0, |stand| stand.ttl);
+            Element { ways: described.ways(), needs_order: node.needs_order(), ttl, node }
         }));
         (first..self.nodes.len()).collect()
     }
 }
 
 impl Walk {
+    /// From us.
+    pub(crate) fn out(packet: Packet) -> Self {
+        Walk { packet, way: Way::Out, position: 0, ttl: 0 }
+    }
+
     /// Past one node.
     fn step(&mut self) {
         match self.way {

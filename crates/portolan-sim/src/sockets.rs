@@ -1,6 +1,7 @@
-//! The simulated door: a kernel's `connect` and `sendto` over a world, in virtual time.
+//! The simulated door: a kernel's `connect` and `sendto`, and packets past it, over a world in virtual time.
 
 mod datagrams;
+mod packets;
 
 use std::mem;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use portolan_model::{Endpoint, Instant, LocalFault};
 use crate::agenda::Agenda;
 use crate::attempts::{Attempt, Attempts, Key};
 use crate::counters::Counters;
-use crate::host::{Answer, Does, HostLife, Presence};
+use crate::host::{Answer, Does, HostLife, Presence, Reply};
 use crate::machine::Machine;
 use crate::node::Forgery;
 use crate::packet::{Connect, Content, Flow, Packet, Way};
@@ -21,12 +22,16 @@ use crate::truth::{Judgement, Told};
 use crate::world::World;
 
 use datagrams::Datagrams;
+use packets::Packets;
 
 /// The door to a [`World`].
 ///
 /// It keeps the contract of [`Sockets`] (see [`crate::conformance`]) but for what a world does on purpose:
 /// where a node duplicates, a completion may come twice; where a node forges, one may come that nobody
-/// asked for, and so may datagrams and errors about datagrams.
+/// asked for, and so may datagrams, errors about datagrams, and packets.
+///
+/// It carries packets too ([`Frames`](portolan_model::frames::Frames)), and is their judge: one that is no sound SYN of
+/// ours is a bug, and it panics.
 #[derive(Debug)]
 pub struct SimSockets {
     world: World,
@@ -36,6 +41,7 @@ pub struct SimSockets {
     attempts: Attempts,
     agenda: Agenda<Step>,
     datagrams: Datagrams,
+    packets: Packets,
     /// Ends of connects, and what became of datagrams on this machine, not read yet.
     done: Vec<Event>,
     clock: Instant,
@@ -51,13 +57,17 @@ enum Step {
     /// The kernel's retransmission timer fires.
     SynAgain(Key),
     /// A host's timer fires: its SYN-ACK for the `n`th time again, from 0.
-    SynAckAgain(Packet, u8),
+    SynAckAgain(Walk, u8),
     /// The attempt ends within this machine.
     End(Key, Outcome),
     /// The door says what it should not.
     Stray(Completion),
     /// Something about a datagram comes to a port of ours.
     Arrive(u16, Event),
+    /// A packet of our own making never leaves.
+    Unsent(ProbeId, LocalFault),
+    /// A packet that nobody earned comes in.
+    Forged(Vec<u8>),
 }
 
 impl Sockets for SimSockets {
@@ -66,7 +76,7 @@ impl Sockets for SimSockets {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: self.machine.spec.sockets, datagrams: self.machine.spec.datagrams }
+        Capacity { sockets: self.machine.spec.sockets, packets: 0, datagrams: self.machine.spec.datagrams }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -85,8 +95,10 @@ impl Sockets for SimSockets {
         for request in outbox.drain(..) {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
+                // Who turns it into a packet stands around this door.
+                Request::Syn { probe, .. } => self.end_at_once(probe, LocalFault::Permission),
                 Request::Datagram { probe, to, payload, own_port } => {
-                    self.send(probe, to, payload.into(), own_port);
+                    self.send_datagram(probe, to, payload.into(), own_port);
                 }
                 Request::Abandon(probe) => self.abandon(probe),
             }
@@ -95,7 +107,7 @@ impl Sockets for SimSockets {
 
     fn wait_until(&mut self, deadline: Option<Instant>) {
         let before = self.clock;
-        while self.done.is_empty() && !self.datagrams.has_news() {
+        while self.done.is_empty() && !self.datagrams.has_news() && !self.packets.has_news() {
             let next = match (self.agenda.next_at(), deadline) {
                 (Some(next), Some(deadline)) if next > deadline => None,
                 (next, _) => next,
@@ -125,6 +137,7 @@ impl SimSockets {
             attempts: Attempts::default(),
             agenda: Agenda::new(),
             datagrams: Datagrams::default(),
+            packets: Packets::default(),
             done: Vec::new(),
             clock: Instant::ZERO,
             random: Random::new(mix(world.seed())),
@@ -168,11 +181,7 @@ impl SimSockets {
         let chance = (&mut self.random, &mut self.counters);
         let local = match self.machine.open(to, own, open, chance) {
             Ok(local) => local,
-            Err(fault) => {
-                let outcome = Outcome::Local(fault);
-                self.done.push(Event::Connect(Completion { probe, sent, at: sent, outcome }));
-                return;
-            }
+            Err(fault) => return self.end_at_once(probe, fault),
         };
         let chain = host.map_or(self.path.nobodys(), |host| self.world.group_number(host));
         let attempt = Attempt { probe, to, sent, host, chain, local, again: 0, accepted: false };
@@ -186,10 +195,16 @@ impl SimSockets {
         }
     }
 
+    /// A connect or a SYN ends before anything was sent.
+    fn end_at_once(&mut self, probe: ProbeId, fault: LocalFault) {
+        let (sent, outcome) = (self.clock, Outcome::Local(fault));
+        self.done.push(Event::Connect(Completion { probe, sent, at: sent, outcome }));
+    }
+
     /// How an attempt ends that never leaves this machine, and after how long.
     fn local_end(&mut self, attempt: &Attempt, own: bool) -> Option<(Outcome, Duration)> {
-        if let Some(end) = self.no_neighbour(attempt.to, attempt.host) {
-            return Some(end);
+        if let Some((fault, after)) = self.no_neighbour(attempt.to, attempt.host) {
+            return Some((Outcome::Local(fault), after));
         }
         let itself = attempt.to.address.socket(attempt.to.port);
         let closed = || {
@@ -203,18 +218,18 @@ impl SimSockets {
         None
     }
 
-    /// How what is sent to `to` ends if the next machine does not answer ARP or NDP, and after how long.
-    fn no_neighbour(&mut self, to: Endpoint, host: Option<u32>) -> Option<(Outcome, Duration)> {
+    /// Whether the next machine towards `to` does not answer ARP or NDP, and after how long that is known.
+    fn no_neighbour(&mut self, to: Endpoint, host: Option<u32>) -> Option<(LocalFault, Duration)> {
         let no_gateway = self.machine.spec.has_no_gateway(to.address);
         let presence = host.map(|host| self.world.group(host).presence);
         if !no_gateway && presence != Some(Presence::NoNeighbour) {
             return None;
         }
         self.counters.no_neighbour += 1;
-        let outcome = Outcome::Local(LocalFault::NoNeighbour { on_link: !no_gateway });
+        let fault = LocalFault::NoNeighbour { on_link: !no_gateway };
         // Linux asks three times, a second apart (`mcast_solicit`, `retrans_time_ms`); who comes later
         // waits for what is left of it.
-        Some((outcome, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2))))
+        Some((fault, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2))))
     }
 
     fn open_sockets(&self) -> usize {
@@ -247,10 +262,14 @@ impl SimSockets {
         match step {
             Step::Walk(walk) => self.walk(walk),
             Step::SynAgain(key) => self.syn_again(key),
-            Step::SynAckAgain(packet, n) => self.syn_ack_again(packet, n),
+            Step::SynAckAgain(back, n) => self.syn_ack_again(back, n),
             Step::End(key, outcome) => self.end(key, outcome),
             Step::Stray(event) => self.done.push(Event::Connect(event)),
             Step::Arrive(port, event) => self.arrive(port, event),
+            Step::Unsent(probe, fault) => self.packets.unsent(probe, fault, self.clock),
+            Step::Forged(bytes) => {
+                self.arrive_packet(bytes);
+            }
         }
     }
 
@@ -274,7 +293,7 @@ impl SimSockets {
                 Reached::End(walk, lag) if lag > Duration::ZERO => {
                     return self.agenda.put(now + lag, Step::Walk(walk));
                 }
-                Reached::End(walk, _) if walk.way == Way::Back => return self.deliver(&walk.packet),
+                Reached::End(walk, _) if walk.way == Way::Back => return self.deliver(&walk),
                 Reached::End(walk, _) => self.ask_host(walk.packet),
             };
             let Some((back, lag)) = answer else { return };
@@ -291,41 +310,47 @@ impl SimSockets {
         let does = self.world.answer(host, packet.to);
         let chance = (self.clock, &mut self.random, &mut self.counters);
         let life = &mut self.lives[host as usize];
-        let (content, lag) = life.receive(self.world.group(host), does, &packet, chance)?;
+        let Reply { content, after, ttl } = life.receive(self.world.group(host), does, &packet, chance)?;
         packet.content = content;
         let position = self.path.len(packet.chain);
-        match &packet.flow {
-            Flow::Connect(connect) => {
-                if packet.content == Content::SynAck
-                    && let Some(attempt) = self.attempts.get_mut(connect.attempt)
-                    && !mem::replace(&mut attempt.accepted, true)
-                {
-                    self.agenda.put(self.clock + SYN_ACK_AGAIN[0], Step::SynAckAgain(packet.clone(), 0));
+        let back = Walk { packet, way: Way::Back, position, ttl };
+        self.arm_host(&back, does, after);
+        Some((back, after))
+    }
+
+    /// What the host will send again by itself.
+    fn arm_host(&mut self, back: &Walk, does: Does, after: Duration) {
+        let accepted = back.packet.content == Content::SynAck
+            && match &back.packet.flow {
+                Flow::Connect(connect) => {
+                    let attempt = self.attempts.get_mut(connect.attempt);
+                    attempt.is_some_and(|attempt| !mem::replace(&mut attempt.accepted, true))
                 }
-            }
-            Flow::Datagram(_) => {
-                if matches!(does, Does::Udp(answer) if answer.answers_twice()) {
-                    let again = Walk { packet: packet.clone(), way: Way::Back, position };
-                    self.agenda.put(self.clock + lag, Step::Walk(again));
-                }
-            }
+                Flow::Syn(_) => self.packets.accept(&back.packet),
+                Flow::Datagram(_) => false,
+            };
+        if accepted {
+            self.agenda.put(self.clock + SYN_ACK_AGAIN[0], Step::SynAckAgain(back.clone(), 0));
         }
-        Some((Walk { packet, way: Way::Back, position }, lag))
+        if matches!(does, Does::Udp(answer) if answer.answers_twice()) {
+            self.agenda.put(self.clock + after, Step::Walk(back.clone()));
+        }
     }
 
     /// A packet reaches our kernel.
-    fn deliver(&mut self, packet: &Packet) {
+    fn deliver(&mut self, Walk { packet, ttl, .. }: &Walk) {
         self.counters.answers += 1;
         match &packet.flow {
             Flow::Connect(connect) => self.complete(packet, *connect),
             Flow::Datagram(payload) => self.deliver_datagram(packet, payload),
+            Flow::Syn(syn) => self.deliver_packet(packet, syn, *ttl),
         }
     }
 
     fn complete(&mut self, packet: &Packet, Connect { attempt, probe, sent }: Connect) {
         let Some(outcome) = packet.outcome() else { return };
         if self.attempts.get_mut(attempt).is_some() {
-            self.hear(packet);
+            self.heed(packet);
             self.end(attempt, outcome);
         } else if packet.copy {
             self.counters.duplicates += 1;
@@ -336,7 +361,7 @@ impl SimSockets {
     }
 
     /// Somebody waits for this packet: its host, if it is its own, was heard.
-    fn hear(&mut self, packet: &Packet) {
+    fn heed(&mut self, packet: &Packet) {
         if let Some(host) = packet.host {
             self.lives[host as usize].heard |= packet.is_the_hosts_own();
         }
@@ -355,7 +380,7 @@ impl SimSockets {
         let Attempt { probe, to, sent, host, chain, local, .. } = attempt;
         let flow = Flow::Connect(Connect { attempt: key, probe, sent });
         let packet = Packet { flow, to, host, chain, local, content: Content::Syn, copy: false };
-        self.walk(Walk { packet, way: Way::Out, position: 0 });
+        self.walk(Walk::out(packet));
     }
 
     /// Winds the retransmission timer.
@@ -377,20 +402,23 @@ impl SimSockets {
         self.arm(key, attempt);
     }
 
-    fn syn_ack_again(&mut self, packet: Packet, n: u8) {
+    fn syn_ack_again(&mut self, back: Walk, n: u8) {
         // Once the attempt is over, our kernel's RST or ACK has told the host.
-        let Flow::Connect(connect) = packet.flow else { return };
-        let alive = self.attempts.get_mut(connect.attempt).is_some();
+        let waits = match &back.packet.flow {
+            Flow::Connect(connect) => self.attempts.get_mut(connect.attempt).is_some(),
+            Flow::Syn(_) => self.packets.is_half_open(&back.packet),
+            Flow::Datagram(_) => false,
+        };
         let dead = |host: u32| self.lives[host as usize].is_dead(self.world.group(host));
-        if !alive || packet.host.is_none_or(dead) {
+        if !waits || back.packet.host.is_none_or(dead) {
             return;
         }
         self.counters.syn_acks_again += 1;
-        if let Some(after) = SYN_ACK_AGAIN.get(usize::from(n) + 1) {
-            self.agenda.put(self.clock + *after, Step::SynAckAgain(packet.clone(), n + 1));
+        match SYN_ACK_AGAIN.get(usize::from(n) + 1) {
+            Some(after) => self.agenda.put(self.clock + *after, Step::SynAckAgain(back.clone(), n + 1)),
+            None => self.packets.forget(&back.packet),
         }
-        let position = self.path.len(packet.chain);
-        self.walk(Walk { packet, way: Way::Back, position });
+        self.walk(back);
     }
 
     fn forge(&mut self, packet: &Packet, forgery: Forgery, lag: Duration) {
@@ -399,6 +427,7 @@ impl SimSockets {
             (Flow::Datagram(payload), Forgery::Datagram(kind)) => {
                 Step::Arrive(packet.local.port(), self.forge_datagram(packet, payload, kind))
             }
+            (Flow::Syn(syn), _) => Step::Forged(self.forge_packet(syn)),
             (Flow::Datagram(_), Forgery::Completion) => return,
         };
         self.agenda.put(self.clock + lag, step);

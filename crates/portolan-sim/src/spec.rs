@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::error::WorldError;
 use crate::host::HostSpec;
 use crate::machine::MachineSpec;
-use crate::node::NodeSpec;
+use crate::node::{NodeSpec, Stand};
 use crate::text::{Ports, Range};
 use crate::world::World;
 
@@ -93,6 +93,10 @@ impl WorldSpec {
         if self.ports.0.is_empty() && self.udp_ports.0.is_empty() {
             return Err(WorldError::invalid("a world has at least one of `ports` and `udp_ports`"));
         }
+        let common = || self.path.iter().filter_map(NodeSpec::stand);
+        if let Some(range) = ranges.clone().find(|range| common().any(|stand| is_foreign(stand, range))) {
+            return Err(WorldError::invalid(format!("a box before {range:?} speaks the other family")));
+        }
         self.machine.check()?;
         let nodes = self.path.iter().chain(self.hosts.iter().flat_map(|host| &host.path));
         if !self.udp_ports.0.is_empty() && nodes.clone().any(NodeSpec::resets_datagrams) {
@@ -100,6 +104,7 @@ impl WorldSpec {
         }
         for (index, host) in self.hosts.iter().enumerate() {
             host.check()?;
+            self.check_boxes(host)?;
             if self.hosts[..index].iter().any(|other| other.addresses.overlaps(&host.addresses)) {
                 return Err(WorldError::invalid(format!("the hosts {:?} stand there twice", host.addresses)));
             }
@@ -109,6 +114,26 @@ impl WorldSpec {
         }
         Ok(())
     }
+
+    /// Whoever answers before a host is nearer than it, and speaks its family.
+    fn check_boxes(&self, host: &HostSpec) -> Result<(), WorldError> {
+        let nodes = self.path.iter().chain(&host.path).filter_map(NodeSpec::stand);
+        let wrong = |what| Err(WorldError::invalid(format!("a box before {:?} {what}", host.addresses)));
+        for stand in nodes.chain(host.stands()) {
+            if is_foreign(stand, &host.addresses) {
+                return wrong("speaks the other family");
+            }
+            if stand.ttl <= host.ttl {
+                return wrong("is not nearer: its TTL is no higher than theirs");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a box answers what goes to these addresses in a family that they do not speak.
+fn is_foreign(stand: Stand, to: &Range) -> bool {
+    stand.by.is_some_and(|by| by.is_ipv6() != to.0.first.is_ipv6())
 }
 
 /// A world is to be walked through in a blink.

@@ -18,7 +18,7 @@ pub struct Told {
 pub struct Truth {
     /// Whether a host is there at all.
     pub exists: bool,
-    /// The tellings that are right.
+    /// The tellings that are right; a RST is told as a connect tells it, and may be told as [`Reason::Reset`] too.
     pub right: Vec<Told>,
     /// Tellings that are neither right nor wrong: true when they were observed, and passing.
     pub passing: Vec<Told>,
@@ -58,6 +58,15 @@ impl Told {
         Told { state, reason, from: None }
     }
 
+    /// The same as a connect tells it: a RST is a refusal to the kernel, and a RST to whoever sent the SYN. The world is
+    /// the same.
+    const fn by_connect(mut self) -> Self {
+        if matches!(self.reason, Reason::Reset) {
+            self.reason = Reason::ConnRefused;
+        }
+        self
+    }
+
     /// The same, answered by somebody else.
     #[must_use]
     pub const fn by(mut self, from: Address) -> Self {
@@ -95,6 +104,7 @@ impl Truth {
 
     /// What `told` is worth.
     pub fn judge(&self, told: Told) -> Judgement {
+        let told = told.by_connect();
         if self.right.contains(&told) {
             return Judgement::Right;
         }

@@ -78,6 +78,17 @@ impl World {
         &self.spec.udp_ports.0
     }
 
+    /// Whether our own machine's firewall stops some of what sockets send. Packets pass below it: what is true of a scan
+    /// by connects is not true of one by packets then.
+    pub fn has_local_firewall(&self) -> bool {
+        !self.spec.machine.firewall.0.is_empty()
+    }
+
+    /// Whether a host of this world is our own machine. No packet to it passes a wire: only a connect can ask it.
+    pub fn has_own_hosts(&self) -> bool {
+        self.spec.hosts.iter().any(|host| host.own)
+    }
+
     /// Everything that is to be scanned, of both transports.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
         let addresses = self.spec.targets.iter().flat_map(|target| target.addresses.iter());

@@ -1,8 +1,8 @@
 //! The simulated door holds the contract that it helps to check.
 
-use portolan_model::{Address, Endpoint, PortState, Transport};
-use portolan_sim::conformance::{datagrams_conform, sockets_conform};
-use portolan_sim::{WorldSpec, all_worlds};
+use portolan_model::{Address, Endpoint, PortState, Reason, Transport};
+use portolan_sim::conformance::{datagrams_conform, frames_conform, sockets_conform};
+use portolan_sim::{Judgement, Told, WorldSpec, all_worlds};
 
 #[test]
 fn the_simulated_door_conforms() {
@@ -57,5 +57,40 @@ fn it_conforms_with_datagrams() {
             let to = |port| Endpoint { address, transport: Transport::Udp, port };
             datagrams_conform(|| spec.build(3).sockets(), to(2), to(1), to(3));
         }
+    }
+}
+
+#[test]
+fn it_conforms_with_packets() {
+    for (host, path) in [
+        ("192.0.2.1", "{ node = 'delay', ms = 10 }, { node = 'jitter', ms = 5 }"),
+        ("192.0.2.1", ""),
+        ("2001:db8::1", "{ node = 'delay', ms = 80 }"),
+    ] {
+        for machine in ["", "ring = 1", "local_ports = '1024-65534'", "firewall = '1-10'"] {
+            let spec = WorldSpec::parse(&format!(
+                "about = 'a host to knock at'\nports = '1-10'\ntargets = [{{ addresses = '{host}' }}]
+                 path = [{path}]\n[[hosts]]\naddresses = '{host}'\nrules = [{{ answer = 'open', ports = '2' }}]
+                 [machine]\n{machine}",
+            ));
+            let spec = spec.unwrap();
+            let to = |port| Endpoint::tcp(Address::new(host.parse().unwrap()), port);
+            frames_conform(|| spec.build(3).sockets(), to(2), to(1));
+        }
+    }
+}
+
+#[test]
+fn it_conforms_with_packets_in_worlds_without_forgers_and_losses() {
+    for (name, spec) in all_worlds().unwrap() {
+        if !["clean", "jitter", "local-one-socket", "local-firewall", "v6-clean", "sweep"].contains(&&*name) {
+            continue;
+        }
+        let world = spec.build(5);
+        let told =
+            |state| Told::new(state, if state == PortState::Open { Reason::SynAck } else { Reason::Reset });
+        let first =
+            |state| world.endpoints().find(|to| world.judge(*to, told(state)) == Judgement::Right).unwrap();
+        frames_conform(|| spec.build(5).sockets(), first(PortState::Open), first(PortState::Closed));
     }
 }

@@ -42,8 +42,9 @@ fn believe(to: Endpoint, outcome: &Outcome) -> Told {
         from.filter(|from| *from != to.address).map_or(told, |from| told.by(from))
     };
     match outcome {
-        Outcome::Connected { .. } => told(Reason::SynAck, None),
+        Outcome::Connected { .. } | Outcome::SynAck(_) => told(Reason::SynAck, None),
         Outcome::Refused => told(Reason::ConnRefused, None),
+        Outcome::Reset(_) => told(Reason::Reset, None),
         Outcome::Icmp(icmp) => {
             let reason = match (icmp.family, icmp.icmp_type, icmp.code) {
                 (IcmpFamily::V4, 3, 13) | (IcmpFamily::V6, 1, 1) => Reason::AdminProhibited,

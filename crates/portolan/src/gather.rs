@@ -44,6 +44,14 @@ pub(crate) struct Gathered {
     pub(crate) exclusions: Vec<Untrusted>,
 }
 
+impl Gathered {
+    /// Every address that has a port to be asked and is not excluded.
+    pub(crate) fn asked(&self) -> AddressSet {
+        let asked = self.entries.iter().filter(|(_, ports)| !ports.is_empty());
+        self.excluded.apply(&asked.flat_map(|(hosts, _)| hosts.ranges()).collect())
+    }
+}
+
 /// Reads lists, resolves names and sets up exclusions. `catalogue` are the UDP ports that we know a
 /// question for.
 pub(crate) fn gather(args: &Args, catalogue: &PortSet) -> Result<Gathered> {

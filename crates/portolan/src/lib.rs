@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod door;
 mod exit;
 mod gather;
 mod hint;
@@ -10,6 +11,7 @@ mod outputs;
 mod pipe;
 mod ports;
 mod run;
+mod scope;
 mod stop;
 mod view;
 

@@ -1,6 +1,5 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,19 +7,20 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::{Sockets, Traced};
-use portolan_model::{Address, AddressRange, Begin, Method, Transport, Untrusted};
-use portolan_net::SocketDoor;
+use portolan_model::{Begin, Untrusted, Why};
 use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
-use portolan_sys::clock;
 use portolan_sys::terminal::AsFound;
-use portolan_target::{AddressSet, Ports, partition};
+use portolan_sys::{clock, privilege};
+use portolan_target::partition;
 
 use crate::args::{self, Args, Parsed};
+use crate::door::{Denied, Way};
 use crate::exit::{self, DONE, FAILED};
 use crate::gather::{Gathered, gather};
 use crate::hint;
 use crate::outputs::Outputs;
 use crate::pipe::Pipe;
+use crate::scope::{self, TooPublic};
 use crate::stop::Stop;
 
 /// The published JSON Schema of NDJSON output.
@@ -30,17 +30,25 @@ const SCHEMA: &str = include_str!("../../../docs/schema/portolan-1.json");
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
     let env = |name: &str| std::env::var(name).ok();
-    let (lang, result) = match args::parse(argv.iter().cloned(), &env) {
-        Ok(Parsed::Run(args)) => (args.lang, run(&args, &argv, &env)),
-        Ok(Parsed::Print(text)) => (Lang::En, print(&text)),
-        Ok(Parsed::Schema) => (Lang::En, print(SCHEMA)),
+    let (lang, hints, result) = match args::parse(argv.iter().cloned(), &env) {
+        Ok(Parsed::Run(args)) => (args.lang, args.hints, run(&args, &argv, &env)),
+        Ok(Parsed::Print(text)) => (Lang::En, true, print(&text)),
+        Ok(Parsed::Schema) => (Lang::En, true, print(SCHEMA)),
         Err(error) => {
             complain(error.lang, &error.message, error.hint.as_deref());
             return ExitCode::from(FAILED);
         }
     };
     ExitCode::from(result.unwrap_or_else(|error| {
-        complain(lang, &in_one_line(&error), None);
+        let complain =
+            |message: &str, advice: Option<&str>| complain(lang, message, advice.filter(|_| hints));
+        if let Some(denied) = error.downcast_ref::<Denied>() {
+            complain(denied.message(lang), Some(&denied.advice(lang)));
+        } else if let Some(refused) = error.downcast_ref::<TooPublic>() {
+            complain(&refused.message(lang), Some(refused.advice(lang)));
+        } else {
+            complain(&in_one_line(&error), None);
+        }
         FAILED
     }))
 }
@@ -50,18 +58,20 @@ fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> 
     let stop = Stop::install().context("listen to signals")?;
     let _terminal = AsFound;
     let gathered = gather(args, &portolan_detect::udp_ports())?;
-    let plan = plan(args, &gathered)?;
+    // Before anything is opened: a refused scan leaves no trace.
+    scope::admit(&gathered.asked(), args.authorised.is_some(), scope::attached)?;
+    let (way, door) = Way::open(args.method, args.tcp, &gathered.entries, gathered.excluded.addresses())?;
+    let plan = plan(args, &gathered, &way)?;
     let names = Arc::new(gathered.names);
     let outputs = Outputs::open(args, &names, env, &stop)?;
     let (failures, progress_every) = (outputs.failures(), outputs.progress_every());
-    let mut door = SocketDoor::open(gathered.excluded.addresses().clone())?;
-    if pays_a_second_lane(&plan, &gathered.entries) {
-        door = door.with_second_lane()?;
-    }
+    // Everything that needs a privilege is open, and no thread has started that would keep one.
+    privilege::drop_all().context("give up privileges")?;
+    let mut door = door.with_lanes(&plan, &gathered.entries)?;
     let engine = Engine::new(plan.clone(), door.capacity());
     let mut pipe =
         Pipe::start(Box::new(outputs), trace_out(args), stop, progress_every).context("start the writer")?;
-    pipe.begin(begin(args, argv, &plan, &engine, gathered.targets, gathered.exclusions));
+    pipe.begin(begin(args, argv, &plan, (&engine, way.why), gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
         pipe.push(Settled::Warning(Box::new(warning)));
     }
@@ -91,7 +101,7 @@ fn trace_out(args: &Args) -> Option<Box<dyn Write + Send>> {
 }
 
 /// As typed and looked up → a plan that can run.
-fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
+fn plan(args: &Args, gathered: &Gathered, way: &Way) -> Result<Plan> {
     let Some(timing) = Timing::template(args.timing) else {
         bail!("-T{}: there are templates 0 to 5", args.timing)
     };
@@ -104,6 +114,8 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
         products,
         named,
         excluded: gathered.excluded.clone(),
+        tcp: way.tcp,
+        own: way.own.clone(),
         fold: if args.all { Fold::Never } else { Fold::Auto },
         timing,
         max_rate: args.max_rate,
@@ -120,30 +132,11 @@ fn plan(args: &Args, gathered: &Gathered) -> Result<Plan> {
     Ok(Plan::new(spec)?)
 }
 
-/// Whether so much is connected to beyond the loopback, and so fast, that a second thread pays.
-fn pays_a_second_lane(plan: &Plan, entries: &[(AddressSet, Ports)]) -> bool {
-    const MANY: u128 = 10_000;
-    let slow = plan.timing().rate.is_some() || plan.max_rate().is_some_and(|rate| u128::from(rate) <= MANY);
-    if slow || !plan.asks(Transport::Tcp) || plan.endpoints() <= MANY {
-        return false;
-    }
-    let loopback: AddressSet = [
-        (Address::from(Ipv4Addr::new(127, 0, 0, 0)), Address::from(Ipv4Addr::new(127, 255, 255, 255))),
-        (Address::new(Ipv6Addr::LOCALHOST.into()), Address::new(Ipv6Addr::LOCALHOST.into())),
-    ]
-    .into_iter()
-    .map(|(first, last)| AddressRange { first, last })
-    .collect();
-    let beyond = entries.iter().any(|(hosts, _)| !hosts.difference(&loopback).is_empty());
-    // Last, since it reads files.
-    beyond && std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1)
-}
-
 fn begin(
     args: &Args,
     argv: &[OsString],
     plan: &Plan,
-    engine: &Engine,
+    (engine, why): (&Engine, Option<Why>),
     targets: Vec<Untrusted>,
     excluded: Vec<Untrusted>,
 ) -> Begin {
@@ -153,15 +146,13 @@ fn begin(
         started_unix: clock::unix_seconds(),
         targets,
         excluded,
+        authorised: args.authorised.as_deref().map(Untrusted::from),
         ports: plan.main_ports().tcp.to_string(),
         udp_ports: plan.main_ports().udp.to_string(),
         addresses: u128::from(plan.hosts()),
         endpoints: plan.endpoints(),
-        methods: [Transport::Tcp, Transport::Udp]
-            .into_iter()
-            .filter(|transport| plan.asks(*transport))
-            .map(Method::of)
-            .collect(),
+        methods: plan.methods(),
+        why,
         strategy: plan.strategy().name(),
         seed: plan.seed(),
         timing: args.timing,
@@ -173,7 +164,7 @@ fn begin(
 
 /// A number that differs from run to run and that nobody can guess. As the seed it stands in the record, so that any
 /// run can be repeated.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
 }

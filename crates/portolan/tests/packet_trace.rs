@@ -11,7 +11,7 @@ use portolan_explain::icmp_reason;
 use portolan_model::sockets::{Asked, Capacity, Event, Outcome, Request, Sockets, Trace, Traced};
 use portolan_model::{Check, Endpoint, Icmp, IcmpFamily, Instant, Piece, Transport, UdpProbe};
 use portolan_report::TraceLines;
-use portolan_scan::technique::tcp_connect;
+use portolan_scan::technique::tcp;
 use portolan_scan::{Engine, Plan, PlanSpec, Settled, drive};
 use portolan_sim::{World, WorldSpec, all_worlds};
 use portolan_target::{AddressSet, Ports};
@@ -80,7 +80,7 @@ fn an_icmp_error_has_the_same_name_in_the_trace_and_in_a_verdict() {
             (0..=u8::MAX).flat_map(|icmp_type| (0..=20).map(move |code| (icmp_type, code)))
         {
             let icmp = Icmp { family, icmp_type, code, from: None, ttl: None };
-            let judged = format!("{:?}", tcp_connect::judge(endpoint, &Outcome::Icmp(icmp)));
+            let judged = format!("{:?}", tcp::judge(endpoint, &Outcome::Icmp(icmp), None));
             let reason = format!("reason: {:?},", icmp_reason(&icmp));
             assert!(judged.contains(&reason), "{icmp_type}/{code}: {judged}, not {reason}");
         }
@@ -170,7 +170,7 @@ struct Notebook(Passed);
 impl Trace for Notebook {
     fn request(&mut self, _at: Instant, about: Option<Asked>, request: &Request) {
         let to = match request {
-            Request::Connect { to, .. } | Request::Datagram { to, .. } => Some(*to),
+            Request::Connect { to, .. } | Request::Syn { to, .. } | Request::Datagram { to, .. } => Some(*to),
             Request::Abandon(_) => None,
         };
         assert!(to.is_none() || to == about.map(|asked| asked.to), "{request:?} is not about {about:?}");

@@ -1,4 +1,4 @@
-use portolan_model::{Because, Level, Raise};
+use portolan_model::{Because, Level, Raise, Why};
 
 use super::terms;
 
@@ -21,6 +21,12 @@ terms! {
             fr "L'adresse locale du socket diffère de celle du pair.";
         ErrorQueueEmpty: en "Refused, and no ICMP error was queued: it was a reset (RST).",
             fr "Refus, sans erreur ICMP en file\u{a0}: c'était une réinitialisation (RST).";
+        SynAcknowledged: en "The answer acknowledges a number that only our SYN carried.",
+            fr "La réponse acquitte un numéro que seul notre SYN portait.";
+        ResetFromNearer: en "The reset came over fewer hops than the host's own answers: a box before it sent it.",
+            fr "La réinitialisation a franchi moins de sauts que les réponses de l'hôte\u{a0}: un équipement devant lui l'a envoyée.";
+        ResetFromHost: en "The reset came over as many hops as the host's own answers.",
+            fr "La réinitialisation a franchi autant de sauts que les réponses de l'hôte.";
         IcmpFromTarget: en "The ICMP error came from the target.",
             fr "L'erreur ICMP vient de la cible.";
         IcmpFromOther: en "The ICMP error came from another machine.",
@@ -81,5 +87,15 @@ terms! {
             fr "Une réparation sur cette machine.";
         OtherPayload: en "A question in the protocol that is spoken there.",
             fr "Une question dans le protocole que ce port parle.";
+    }
+}
+
+terms! {
+    /// Why TCP ports are asked by the method that they are asked by, in brackets behind its name.
+    pub fn method_because(Why) {
+        Asked: en "as asked", fr "comme demandé";
+        MayCapture: en "with capture rights", fr "avec droits de capture";
+        MayNotCapture: en "no capture rights", fr "sans droits de capture";
+        OwnAddresses: en "our own addresses", fr "nos propres adresses";
     }
 }

@@ -13,7 +13,7 @@ mod table;
 mod trace;
 mod warnings;
 
-pub use confidence::{because, level, raise};
+pub use confidence::{because, level, method_because, raise};
 pub use datagrams::{answer, attempts_with, from_port, quote, silence_of_udp};
 pub use hints::{hint, hint_label};
 pub use numbers::{elapsed, number, percent, rtt, whole_percent};
@@ -23,12 +23,12 @@ pub use progress::{
     or, percent_in_words, ports_of, ports_of_both, ports_settled, probes_a_second, progress_line,
     progress_sentence, rate_in_words, round_trip, stopping, time_elapsed, waiting,
 };
-pub use reasons::{attempts, fault, icmp_details, reason, sent_by, why};
+pub use reasons::{attempts, fault, from_nearer, icmp_details, reason, segment_details, sent_by, why};
 pub use states::{state, states};
 pub use summary::{
     completeness, endpoints_unlisted, host_down, host_not_asked, host_silent, hosts_down, hosts_silent,
-    hosts_up, loss, method, more_hosts, more_names, name_is, not_shown, not_shown_of, open_ports, others,
-    overruns, packets, stopped_early, unknown_local, up_without_open, up_without_sure_open,
+    hosts_up, loss, method, method_why, more_hosts, more_names, name_is, not_shown, not_shown_of, open_ports,
+    others, overruns, packets, stopped_early, unknown_local, up_without_open, up_without_sure_open,
 };
 pub use table::{
     heading_host, heading_port, heading_reason, heading_rtt, heading_service, heading_state, heading_sure,

@@ -1,4 +1,4 @@
-use portolan_model::{Icmp, IcmpFamily, LocalFault, PortState, Reason, Transport, Verdict};
+use portolan_model::{Icmp, IcmpFamily, LocalFault, PortState, Reason, Segment, Transport, Verdict};
 
 use super::terms;
 use crate::{Lang, msg};
@@ -6,12 +6,14 @@ use crate::{Lang, msg};
 terms! {
     /// A reason in one plain sentence: the fact, then what it means, in whatever protocol was asked.
     pub fn reason(Reason) {
-        SynAck: en "The handshake completed: a program, or a box in its place, accepts connections here.",
-            fr "La poignée de main a abouti\u{a0}: un programme, ou un équipement à sa place, accepte ici des connexions.";
+        SynAck: en "A connection was accepted: a program, or a box in its place, listens here.",
+            fr "Une connexion a été acceptée\u{a0}: un programme, ou un équipement à sa place, est à l'écoute ici.";
         UdpResponse: en "A datagram came back: a program, or a box in its place, answers here.",
             fr "Un datagramme est revenu\u{a0}: un programme, ou un équipement à sa place, répond ici.";
         ConnRefused: en "The connection was refused with a reset (RST): nothing listens here, or a rule says so.",
             fr "La connexion a été refusée par une réinitialisation (RST)\u{a0}: rien n'est à l'écoute ici, ou une règle le prétend.";
+        Reset: en "A reset (RST) answered our SYN: nothing listens here, or a rule says so.",
+            fr "Une réinitialisation (RST) a répondu à notre SYN\u{a0}: rien n'est à l'écoute ici, ou une règle le prétend.";
         PortUnreach: en "An ICMP \"port unreachable\" came back: for TCP a firewall refuses, for UDP nothing listens.",
             fr "Un ICMP «\u{a0}port injoignable\u{a0}» est revenu\u{a0}: en TCP un pare-feu refuse, en UDP rien n'est à l'écoute.";
         NetProhibited: en "An ICMP message came back: its sender forbids communication with this network.",
@@ -78,6 +80,12 @@ terms! {
 msg! {
     /// Who sent the deciding message.
     pub fn sent_by(sender: &str) { en: "by {sender}", fr: "par {sender}" }
+
+    /// A reset came from a box before the host.
+    pub fn from_nearer() {
+        en: "over fewer hops than the host's own answers",
+        fr: "en moins de sauts que les réponses de l'hôte lui-même",
+    }
 
     /// How many attempts were made.
     pub fn attempts(plural n) {
@@ -173,6 +181,12 @@ pub fn fault(lang: Lang, fault: LocalFault) -> String {
         LocalFault::Other(errno) => return local_other(lang, errno),
     };
     words.to_owned()
+}
+
+/// What a segment's header tells, the same in every language: `TTL 63, window 65160`.
+pub fn segment_details(segment: &Segment, v6: bool) -> String {
+    let hops = if v6 { "hop limit" } else { "TTL" };
+    format!("{hops} {}, window {}", segment.ttl, segment.window)
 }
 
 /// The numbers of an ICMP error, the same in every language: `ICMP 3/13, TTL 63`.

@@ -82,6 +82,11 @@ msg! {
     pub fn loss(percent: &str) { en: "{percent} lost", fr: "{percent} de pertes" }
     /// How ports were asked.
     pub fn method(name: &str) { en: "Method: {name}.", fr: "Méthode\u{a0}: {name}." }
+    /// How ports were asked, and why so.
+    pub fn method_why(name: &str, why: &str) {
+        en: "Method: {name} ({why}).",
+        fr: "Méthode\u{a0}: {name} ({why}).",
+    }
 
     /// Endpoints that are listed nowhere.
     pub fn endpoints_unlisted(plural n) {

@@ -3,6 +3,7 @@ use serde::Serialize;
 use super::SCHEMA;
 use crate::report::Begin;
 use crate::untrusted::Untrusted;
+use crate::verdict::Why;
 
 /// What a scan is going to do, written.
 #[derive(Clone, PartialEq, Serialize, Debug)]
@@ -28,6 +29,9 @@ pub struct PlanRecord {
     pub targets: Vec<String>,
     /// The exclusions as typed, escaped.
     pub excluded: Vec<String>,
+    /// Who allows a scan of many public addresses, and why: as typed, escaped; absent if that was not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorised: Option<String>,
     /// The TCP ports of most hosts, as ranges; empty if TCP is not asked.
     pub ports: String,
     /// The UDP ports of most hosts, as ranges; absent if UDP is not asked.
@@ -39,6 +43,9 @@ pub struct PlanRecord {
     pub endpoints: u128,
     /// How ports are asked: one method, or several joined by `+`.
     pub method: String,
+    /// Why TCP ports are asked so; absent if none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method_why: Option<&'static str>,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order; up to 2^64.
@@ -67,11 +74,13 @@ impl BeginRecord {
             plan: PlanRecord {
                 targets: escaped(&begin.targets),
                 excluded: escaped(&begin.excluded),
+                authorised: begin.authorised.as_ref().map(Untrusted::escaped),
                 ports: begin.ports.clone(),
                 udp_ports: begin.udp_ports.clone(),
                 addresses: begin.addresses,
                 endpoints: begin.endpoints,
                 method: begin.methods.iter().map(|method| method.name()).collect::<Vec<_>>().join("+"),
+                method_why: begin.why.map(Why::name),
                 strategy: begin.strategy,
                 seed: begin.seed,
                 timing: begin.timing,

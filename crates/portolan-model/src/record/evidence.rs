@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::micros;
-use crate::evidence::{Fact, Icmp, IcmpFamily, LocalFault, Observation};
+use crate::evidence::{Fact, Icmp, IcmpFamily, LocalFault, Observation, Segment};
 
 /// One dated fact, written.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
@@ -31,6 +31,20 @@ pub enum FactRecord {
     },
     /// Refused, without an ICMP error.
     Refused,
+    /// A SYN-ACK acknowledged our SYN.
+    SynAck {
+        /// The TTL or hop limit it arrived with.
+        ttl: u8,
+        /// Its window, unscaled.
+        window: u16,
+    },
+    /// A RST acknowledged our SYN.
+    Reset {
+        /// The TTL or hop limit it arrived with.
+        ttl: u8,
+        /// Its window, unscaled.
+        window: u16,
+    },
     /// An ICMP error came.
     Icmp {
         /// `icmp` (RFC 792) or `icmpv6` (RFC 4443).
@@ -113,6 +127,8 @@ impl FactRecord {
             Fact::Asked { attempt } => FactRecord::Asked { attempt: *attempt },
             Fact::Connected { local } => FactRecord::Connected { local: local.to_string() },
             Fact::Refused => FactRecord::Refused,
+            Fact::SynAck(Segment { ttl, window }) => FactRecord::SynAck { ttl: *ttl, window: *window },
+            Fact::Reset(Segment { ttl, window }) => FactRecord::Reset { ttl: *ttl, window: *window },
             Fact::Icmp(icmp) => FactRecord::icmp(icmp),
             Fact::Sent { attempt, probe, bytes } => {
                 FactRecord::Sent { attempt: *attempt, probe, bytes: *bytes }

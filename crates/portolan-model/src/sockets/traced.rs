@@ -60,7 +60,7 @@ impl<D, T> Traced<D, T> {
 
     fn named(&mut self, request: &Request) -> Option<Asked> {
         let (probe, to, last) = match *request {
-            Request::Connect { probe, to } => (probe, to, Last::Completion),
+            Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, Last::Completion),
             Request::Datagram { probe, to, own_port: true, .. } => (probe, to, Last::Port),
             Request::Datagram { probe, to, own_port: false, .. } => (probe, to, Last::Fate),
             Request::Abandon(probe) => return self.waiting.remove(&probe).map(|(asked, _)| asked),

@@ -1,6 +1,7 @@
 //! The door: the clock, the last look before a packet leaves, and the waiting, for every kind of socket.
 
 use std::mem;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Event, ProbeId, Request, Sockets};
@@ -32,6 +33,9 @@ pub struct SocketDoor {
     /// Room for the requests of a batch that the lane does not take.
     ours: Vec<Request>,
     datagrams: Datagrams,
+    /// Whether something else is waited for beside the sockets, and whether it has news.
+    watches: bool,
+    watched: bool,
 }
 
 impl SocketDoor {
@@ -50,7 +54,21 @@ impl SocketDoor {
             lane: None,
             ours: Vec::new(),
             datagrams: Datagrams::new(),
+            watches: false,
+            watched: false,
         })
+    }
+
+    /// From now on a wait ends also when `other` has something to read.
+    pub(crate) fn watch(&mut self, other: impl AsFd) -> Result<(), NetError> {
+        let add = self.machine.epoll.add(other, WATCHED, Interest::ReadableLevel);
+        self.watches = true;
+        add.map_err(|errno| NetError::CreateEpoll(errno.into()))
+    }
+
+    /// Whether it had; its owner looks now.
+    pub(crate) fn take_watched(&mut self) -> bool {
+        mem::take(&mut self.watched)
     }
 
     /// From now on half of the connects are made by a second thread: it pays for many ports beyond the loopback.
@@ -80,6 +98,10 @@ impl SocketDoor {
                     None => self.connects.connect(probe, to, &self.machine),
                 },
             },
+            // Without packets of our own making there is no SYN of our own either.
+            Request::Syn { probe, to } => {
+                self.connects.refuse(probe, to, LocalFault::Permission, &self.machine);
+            }
             Request::Datagram { probe, to, payload, own_port } => {
                 match self.guard(probe, to, Transport::Udp) {
                     Some(fault) => self.datagrams.refuse(probe, fault, &self.machine),
@@ -117,12 +139,13 @@ impl SocketDoor {
 
     /// Whether anything may come in.
     fn is_waiting(&self) -> bool {
-        self.connects.is_waiting() || self.datagrams.is_waiting()
+        self.watches || self.connects.is_waiting() || self.datagrams.is_waiting()
     }
 
     /// Whether something was noticed that was not reported yet.
     fn has_news(&self) -> bool {
-        self.connects.has_news()
+        self.watched
+            || self.connects.has_news()
             || self.datagrams.has_news()
             || self.lane.as_ref().is_some_and(Lane::has_news)
     }
@@ -150,6 +173,7 @@ impl SocketDoor {
             let at = self.now();
             for ready in (0..news.len()).filter_map(|position| news.get(position)) {
                 match (ready.token, &self.lane) {
+                    (WATCHED, _) => self.watched = true,
                     (lane::BELL, Some(lane)) => lane.bell().silence(),
                     (token, _) if token < datagram::TOKENS => self.connects.look(ready, at, &self.machine),
                     (token, _) => self.datagrams.look(token, at, &self.machine),
@@ -239,6 +263,9 @@ impl Sockets for SocketDoor {
     }
 }
 
+/// The token of what is watched beside the sockets.
+const WATCHED: u64 = u64::MAX - 1;
+
 /// How much news is taken from epoll at a time.
 const NEWS: usize = 256;
 
@@ -276,5 +303,5 @@ fn capacity() -> Capacity {
     let resting = limits::time_wait().unwrap_or(0);
     let ports = ports.saturating_sub(resting).max(ports / 4);
     let sockets = descriptors.saturating_sub(open).saturating_sub(RESERVE).min(ports).clamp(1, MOST);
-    Capacity { sockets, datagrams: datagram::capacity() }
+    Capacity { sockets, packets: 0, datagrams: datagram::capacity() }
 }

@@ -114,7 +114,7 @@ impl Lane {
                 self.awaited[slot] = Some(probe.tag);
             }
             Request::Abandon(probe) => drop(self.take_awaited(probe)),
-            Request::Datagram { .. } => {}
+            Request::Syn { .. } | Request::Datagram { .. } => {}
         }
         self.batch.push(request);
     }
@@ -243,8 +243,8 @@ impl Worker {
         match *request {
             Request::Connect { probe, to } => self.connects.connect(probe, to, &self.machine),
             Request::Abandon(probe) => self.connects.abandon(probe, &self.machine),
-            // Datagrams are the door's own.
-            Request::Datagram { .. } => {}
+            // The rest is the door's own.
+            Request::Syn { .. } | Request::Datagram { .. } => {}
         }
     }
 

@@ -1,5 +1,8 @@
-use portolan_explain::{Lang, answer, attempts, attempts_with, from_port, icmp_details, quote, sent_by, why};
-use portolan_model::{Fact, LocalFault, Verdict};
+use portolan_explain::{
+    Lang, answer, attempts, attempts_with, from_nearer, from_port, icmp_details, quote, segment_details,
+    sent_by, why,
+};
+use portolan_model::{Because, Fact, LocalFault, Verdict};
 
 /// Who answered, in what words of the wire, after how many attempts, and what the reason means.
 pub(super) fn lines(verdict: &Verdict, lang: Lang) -> String {
@@ -18,6 +21,12 @@ fn fact(fact: &Fact, verdict: &Verdict, lang: Lang) -> Vec<String> {
         Fact::Icmp(icmp) => {
             let quoted = quote(lang, &verdict.claim.confidence.because).map(str::to_owned);
             [icmp_details(icmp)].into_iter().chain(quoted).collect()
+        }
+        Fact::SynAck(segment) | Fact::Reset(segment) => {
+            let nearer = verdict.claim.confidence.because.contains(&Because::ResetFromNearer);
+            let nearer = nearer.then(|| from_nearer(lang).to_owned());
+            let header = segment_details(segment, verdict.endpoint.address.is_ipv6());
+            [header].into_iter().chain(nearer).collect()
         }
         Fact::Datagram { from, bytes, likeness } => {
             let elsewhere = (from.port != verdict.endpoint.port).then(|| from_port(lang, from.port));

@@ -1,10 +1,14 @@
 use portolan_explain as words;
 use portolan_explain::Lang;
-use portolan_model::{Ended, Finish, Method};
+use portolan_model::{Ended, Finish, Method, Why};
 
 /// The sum of a scan: one line of numbers, then what must be known to read them.
-pub(super) fn sentences(finish: &Finish, methods: &[Method], lang: Lang) -> Vec<String> {
-    let mut all = vec![numbers(finish, methods, lang)];
+pub(super) fn sentences(
+    finish: &Finish,
+    (methods, why): (&[Method], Option<Why>),
+    lang: Lang,
+) -> Vec<String> {
+    let mut all = vec![numbers(finish, (methods, why), lang)];
     if finish.ended == Ended::Interrupted {
         all.push(words::stopped_early(lang).to_owned());
     }
@@ -26,7 +30,7 @@ pub(super) fn sentences(finish: &Finish, methods: &[Method], lang: Lang) -> Vec<
 /// What would be shown as all of them.
 const WHOLE: f32 = 0.9995;
 
-fn numbers(finish: &Finish, methods: &[Method], lang: Lang) -> String {
+fn numbers(finish: &Finish, (methods, why): (&[Method], Option<Why>), lang: Lang) -> String {
     let mut parts = vec![words::hosts_up(lang, finish.hosts_up)];
     if finish.hosts_down > 0 {
         parts.push(words::hosts_down(lang, finish.hosts_down));
@@ -41,10 +45,11 @@ fn numbers(finish: &Finish, methods: &[Method], lang: Lang) -> String {
         parts.push(words::loss(lang, &words::percent(lang, finish.loss)));
     }
     let methods: Vec<&str> = methods.iter().map(|method| method.name()).collect();
-    let how = if methods.is_empty() {
-        String::new()
-    } else {
-        format!(" {}", words::method(lang, &methods.join("+")))
+    let name = methods.join("+");
+    let how = match why {
+        _ if methods.is_empty() => String::new(),
+        Some(why) => format!(" {}", words::method_why(lang, &name, words::method_because(lang, why))),
+        None => format!(" {}", words::method(lang, &name)),
     };
     format!("{}.{how}", parts.join(", "))
 }

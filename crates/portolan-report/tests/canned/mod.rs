@@ -2,6 +2,7 @@
 //! RFC 3849.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub(crate) mod syn;
 pub(crate) mod udp;
 
 use std::io;
@@ -187,11 +188,13 @@ pub(crate) fn begin() -> Begin {
         started_unix: 1_795_344_127.25,
         targets: vec![Untrusted::from("scanme.example"), Untrusted::from("2001:db8::10")],
         excluded: vec![Untrusted::from("192.0.2.66")],
+        authorised: Some(Untrusted::from("J. Doe, CHG-4711")),
         ports: "1-1000".to_owned(),
         udp_ports: String::new(),
         addresses: 2,
         endpoints: 2000,
         methods: vec![Method::Connect],
+        why: Some(portolan_model::Why::MayNotCapture),
         strategy: "per-host",
         seed: 42,
         timing: 3,

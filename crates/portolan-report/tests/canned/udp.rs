@@ -126,10 +126,12 @@ fn begin_both() -> Begin {
         argv: ["portolan", "-sTU", "192.0.2.30", "2001:db8::30"].map(Untrusted::from).to_vec(),
         targets: vec![Untrusted::from("192.0.2.30"), Untrusted::from("2001:db8::30")],
         excluded: Vec::new(),
+        authorised: None,
         ports: "1-100".to_owned(),
         udp_ports: "1-1024,1194,1900,11211".to_owned(),
         endpoints: 2 * (100 + 1027),
         methods: vec![Method::Connect, Method::Udp],
+        why: Some(portolan_model::Why::MayNotCapture),
         ..begin()
     }
 }
@@ -216,6 +218,7 @@ pub(crate) fn alone() -> Vec<Event> {
         addresses: 256,
         endpoints: 25_600,
         methods: vec![Method::Udp],
+        why: None,
         ..begin()
     };
     let a_counts = Counts { closed: 60, open_filtered: 40, ..Counts::default() };

@@ -198,10 +198,13 @@ impl PerHost {
     pub(crate) fn overrun(&mut self, now: Instant) {
         // In the order of the table: a map's own order differs from run to run, and the turn would with it.
         for id in (0u32..).take(self.places.len()) {
-            if let Some(Host::Udp(host)) = self.host(id) {
-                host.overrun(now);
-                self.enter_turn(id);
+            match self.host(id) {
+                Some(Host::Udp(host)) => host.overrun(now),
+                // What a connect hears comes through no queue of ours.
+                Some(Host::Tcp(host)) if host.by_syn => host.overrun(now),
+                _ => continue,
             }
+            self.enter_turn(id);
         }
     }
 
@@ -263,9 +266,9 @@ impl PerHost {
             self.visited += 1;
             let (tcp, udp) = &self.orders[product];
             let (tcp, udp) = (Arc::clone(tcp), Arc::clone(udp));
-            let named = core.plan.is_named(address);
-            let first =
-                (tcp.len() > 0).then(|| self.seat(Host::Tcp(Box::new(TcpHost::new(address, tcp, named)))));
+            let (named, by_syn) = (core.plan.is_named(address), core.plan.is_by_syn(address));
+            let first = (tcp.len() > 0)
+                .then(|| self.seat(Host::Tcp(Box::new(TcpHost::new(address, tcp, named, by_syn)))));
             if udp.len() > 0 {
                 let second = self.seat(Host::Udp(Box::new(UdpHost::new(address, udp, named))));
                 self.datagrams.insert(address, second);
@@ -418,7 +421,7 @@ impl Host {
         match self {
             Host::Tcp(host) => {
                 let patience = host.patience(core.plan.timing().overtake, &attempt);
-                let (probe, request) = core.connect(attempt, patience, now);
+                let (probe, request) = core.ask_tcp(attempt, patience, now);
                 if !attempt.canary
                     && let Some(pending) = host.ports.pending.get_mut(&attempt.port)
                 {

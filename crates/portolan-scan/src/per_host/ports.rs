@@ -19,6 +19,8 @@ use crate::progress::at_this_pace;
 const SHORTAGES: u16 = 100;
 const SHORTAGES_OF_ALL: u16 = 10;
 const REFUSALS: u16 = 3;
+/// The same where a route is gone by which the host has answered: it may come back. All in all that takes four seconds.
+const REFUSALS_AFTER_ANSWERS: u16 = 9;
 /// So often the silence of one port is asked anew because our own queue lost something. Whoever fills that queue without
 /// end shall not keep the scan from ending.
 const ANEW: u8 = 8;
@@ -310,15 +312,18 @@ impl Ports {
     /// Our own machine failed: the port is asked again, or stays unknown by the verdict that comes back.
     pub(super) fn failed(
         &mut self,
+        core: &Core,
         attempt: &Attempt,
         (claim, fault): (Claim, LocalFault),
         (sent, at): (Instant, Instant),
+        heard: bool,
     ) -> Option<Verdict> {
         let port = self.pending(attempt);
         port.ended(attempt);
         port.number = port.number.saturating_sub(1);
         port.faults += 1;
         let limit = match (fault.is_shortage(), self.transport) {
+            (false, _) if heard && fault == LocalFault::NoRoute => REFUSALS_AFTER_ANSWERS,
             (false, _) => REFUSALS,
             // All datagrams share a few sockets: if none can be had, none is given back later.
             (true, Transport::Udp) if fault != LocalFault::NoBuffers => SHORTAGES_OF_ALL,
@@ -327,7 +332,8 @@ impl Ports {
         let port = self.pending(attempt);
         let faults = port.faults;
         if faults >= limit {
-            return Some(answered(attempt, claim, attempt.number, sent, at, Fact::Local(fault)));
+            let (tries, fact) = (attempt.number, Fact::Local(fault));
+            return Some(answered(&core.plan, attempt, claim, tries, sent, at, fact));
         }
         let pause = Duration::from_millis(20) * (1 << faults.min(6));
         self.ask_again(attempt.port, at + pause);
@@ -399,6 +405,7 @@ impl Ports {
             }
             (pending.tries, pending.anew) = (0, pending.anew + 1);
             if pending.probe.is_none() {
+                pending.rests = true;
                 anew.push(*port);
             }
         }

@@ -17,7 +17,7 @@ use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::plan::Plan;
 use crate::progress::{Course, at_this_pace};
-use crate::technique::{Judgement, tcp_connect};
+use crate::technique::{self, Judgement, tcp};
 use block::{Block, Stage};
 
 /// Endpoints of a block.
@@ -62,7 +62,7 @@ impl Sweep {
             let block = self.block.as_mut()?;
             if let Some(attempt) = block.next(now) {
                 let patience = patience(core, &attempt);
-                return Some(core.connect(attempt, Patience::until(patience), now).1);
+                return Some(core.ask_tcp(attempt, Patience::until(patience), now).1);
             }
             if block.in_flight > 0 || block.rests_until(now).is_some() {
                 return None;
@@ -83,29 +83,32 @@ impl Sweep {
     pub(crate) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
-        if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+        if attempt.canary && !tcp::is_from_target(attempt.endpoint, &event.outcome) {
             return block.silent(attempt);
         }
         let rtt = event.at.since(event.sent);
-        if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+        if tcp::is_from_target(attempt.endpoint, &event.outcome) {
             core.sample(rtt);
             block.heard(attempt, rtt);
         }
         if attempt.canary || block.is_settled(attempt) {
             return;
         }
-        let Some(fact) = tcp_connect::fact(&event.outcome) else { return };
-        match tcp_connect::judge(attempt.endpoint, &event.outcome) {
+        let Some(fact) = tcp::fact(&event.outcome) else { return };
+        match tcp::judge(attempt.endpoint, &event.outcome, None) {
             Judgement::Silence => {}
             Judgement::Settled(claim) => {
-                let first = first_packet_answered(attempt.number, rtt, core.rtt.smoothed());
+                let alone = core.plan.is_by_syn(attempt.endpoint.address) && attempt.number == 1;
+                let first = alone || first_packet_answered(attempt.number, rtt, core.rtt.smoothed());
                 self.loss.answered(first);
                 *(if first { &mut core.tally.answers.0 } else { &mut core.tally.answers.1 }) += 1;
-                let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, fact);
+                let verdict =
+                    answered(&core.plan, attempt, claim, attempt.number, event.sent, event.at, fact);
                 block.settled(core, attempt, verdict);
             }
             Judgement::Provisional(claim) => {
-                let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, fact);
+                let verdict =
+                    answered(&core.plan, attempt, claim, attempt.number, event.sent, event.at, fact);
                 block.provisional(attempt, &verdict);
             }
         }
@@ -118,7 +121,7 @@ impl Sweep {
         }
     }
 
-    pub(crate) fn local(&mut self, attempt: &Attempt, fault: LocalFault, event: &Completion) {
+    pub(crate) fn local(&mut self, core: &Core, attempt: &Attempt, fault: LocalFault, event: &Completion) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
         let again = (fault.is_shortage() || attempt.canary)
@@ -126,23 +129,28 @@ impl Sweep {
         if again {
             return;
         }
-        if let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) {
-            if attempt.canary {
-                // Our own fault must not read as the host's end.
-                block.hosts[attempt.host as usize].blind = Some((claim, Fact::Local(fault), event.at));
-                return;
-            }
-            let verdict = answered(attempt, claim, attempt.number, event.sent, event.at, Fact::Local(fault));
-            block.provisional(attempt, &verdict);
+        let (claim, fact) = (technique::local(fault), Fact::Local(fault));
+        if attempt.canary {
+            // Our own fault must not read as the host's end.
+            block.hosts[attempt.host as usize].blind = Some((claim, fact, event.at));
+            return;
         }
+        let verdict = answered(&core.plan, attempt, claim, attempt.number, event.sent, event.at, fact);
+        block.provisional(attempt, &verdict);
+    }
+
+    /// Our own ring lost something: some of what is silent was answered.
+    pub(crate) fn overrun(&mut self) {
+        self.loss.spell();
     }
 
     pub(crate) fn self_connected(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
         let Some(block) = self.block.as_mut() else { return };
         block.in_flight -= 1;
         if !block.ask_again(attempt, now, PATIENCE_WITH_US) && !attempt.canary {
-            let claim = tcp_connect::self_connected();
-            let verdict = answered(attempt, claim, attempt.number, attempt.asked, now, Fact::SelfConnected);
+            let claim = tcp::self_connected();
+            let (tries, fact) = (attempt.number, Fact::SelfConnected);
+            let verdict = answered(&core.plan, attempt, claim, tries, attempt.asked, now, fact);
             block.settled(core, attempt, verdict);
         }
     }

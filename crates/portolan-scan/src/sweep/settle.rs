@@ -8,7 +8,7 @@ use super::block::{Block, PROVISIONAL, SweptHost};
 use crate::core::{Core, interrupted, judged, local_verdict, unanswered};
 use crate::loss::Loss;
 use crate::outcomes::{Alike, Outcomes};
-use crate::technique::{self, Vouch, tcp_connect};
+use crate::technique::{self, Vouch, tcp};
 
 impl Block {
     /// The block is over: silences are judged, hosts alike are told together.
@@ -87,7 +87,7 @@ impl Block {
         // A place is below 2^16, and whatever is not believed yet was noted.
         let told = u32::try_from(place).ok().and_then(|place| self.told.get(&place).copied());
         let (fact, at) = told.unwrap_or((Fact::Stopped, now));
-        let verdict = judged(endpoint, claim, self.rounds, Evidence::new(at, fact));
+        let verdict = judged(&core.plan, endpoint, claim, self.rounds, Evidence::new(at, fact));
         core.tally.settled(&verdict, 1);
         if !core.plan.fold {
             core.tell_verdict(verdict.clone());
@@ -114,9 +114,9 @@ impl Block {
         };
         let blind = host.blind.as_ref().filter(|_| vouch == Vouch::Before);
         let verdict = if let Some((claim, fact, at)) = blind {
-            local_verdict(endpoint, claim.clone(), *fact, *at)
+            local_verdict(&core.plan, endpoint, claim.clone(), *fact, *at)
         } else if core.stopping && vouch != Vouch::Later {
-            interrupted(endpoint, now)
+            interrupted(&core.plan, endpoint, now)
         } else {
             // A host never heard got no more than two rounds.
             let tries = if host.heard { self.rounds } else { self.rounds.min(2) };
@@ -124,13 +124,13 @@ impl Block {
             let claim = if short && tries >= core.plan.most_tries() && vouch == Vouch::Later {
                 technique::retries_capped()
             } else {
-                tcp_connect::silence(vouch, tries, loss.share())
+                tcp::silence(vouch, tries, loss.share())
             };
             let witness = host
                 .vouched
                 .zip(host.witness)
                 .and_then(|(when, place)| Some((self.endpoint(place as usize)?.port, when)));
-            unanswered(endpoint, claim, (tries, self.opened, self.last_round_end), witness)
+            unanswered(&core.plan, endpoint, claim, (tries, self.opened, self.last_round_end), witness)
         };
         let code = outcomes.code(&verdict);
         core.tally.settled(&verdict, 1);

@@ -1,7 +1,8 @@
 //! How to ask, and what each answer means: one file a technique, nothing of it written elsewhere.
 
 mod icmp;
-pub mod tcp_connect;
+pub mod tcp;
+pub(crate) mod tcp_syn;
 pub mod udp;
 
 use portolan_model::{Because, Claim, Confidence, LocalFault, PortState, Raise, Reason};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use portolan_model::sockets::Sockets;
 use portolan_model::{Endpoint, Finish, Level, PortState, Transport};
-use portolan_scan::{Engine, Guards, Plan, PlanSpec, Settled, drive};
+use portolan_scan::{Engine, Framed, Guards, Plan, PlanSpec, Settled, TcpMethod, drive};
 use portolan_sim::{Judgement, Score, Tally, World};
 use portolan_target::{AddressSet, Ports};
 use probes::PROBES;
@@ -42,10 +42,15 @@ impl Voyage {
     }
 }
 
-/// Scans `world`.
+/// Scans `world` by connect.
 pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
-    let plan = plan(&world, seed);
-    let mut door = world.sockets();
+    sail_by(TcpMethod::Connect, world, seed, guards)
+}
+
+/// Scans `world`.
+pub(crate) fn sail_by(tcp: TcpMethod, world: World, seed: u64, guards: Guards) -> Voyage {
+    let plan = plan(&world, tcp, seed);
+    let mut door = Framed::new(world.sockets(), (!seed, seed));
     let engine = Engine::with_guards(plan, door.capacity(), guards);
     let (mut score, mut log) = (Score::new(), String::new());
     let mut levels = BTreeMap::new();
@@ -73,6 +78,7 @@ pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
         }
     });
     log.push_str(&format!("{finish:?}\n"));
+    let door = door.into_inner();
     let overclaimed = levels.into_iter().filter(|(endpoint, level)| {
         let told = score.told(*endpoint).expect("it was told");
         endpoint.transport == Transport::Udp
@@ -85,11 +91,11 @@ pub(crate) fn sail(world: World, seed: u64, guards: Guards) -> Voyage {
 }
 
 /// The plan that a world asks for.
-pub(crate) fn plan(world: &World, seed: u64) -> Plan {
+pub(crate) fn plan(world: &World, tcp: TcpMethod, seed: u64) -> Plan {
     let named = world.targets().filter(|target| target.named).map(|target| target.range).collect();
     let hosts: AddressSet = world.targets().map(|target| target.range).collect();
     let products = vec![(hosts, Ports { tcp: world.ports().clone(), udp: world.udp_ports().clone() })];
     let secret = (seed, !seed);
-    Plan::new(PlanSpec { products, named, seed, probes: PROBES, secret, ..PlanSpec::default() })
+    Plan::new(PlanSpec { products, named, tcp, seed, probes: PROBES, secret, ..PlanSpec::default() })
         .expect("every world can be planned")
 }

@@ -1,7 +1,7 @@
 use portolan_model::{Endpoint, Transport};
 use serde::Deserialize;
 
-use super::{Describe, Effect, Node, Pass, Passing, Refusing, Ways, refuse};
+use super::{Describe, Effect, Node, Pass, Passing, Refusing, Stand, Ways, refuse};
 use crate::packet::{Packet, Quote, Way};
 use crate::reject::Reject;
 use crate::text::{Ip, Ports};
@@ -83,6 +83,10 @@ impl Describe for Firewall {
 
     fn resets_datagrams(&self) -> bool {
         self.minds(Transport::Udp) && self.reject.is_some_and(|refusal| refusal.with == Reject::Reset)
+    }
+
+    fn stand(&self) -> Option<Stand> {
+        self.reject.map(|refusal| Stand::of(refusal.with, refusal.by.0, refusal.ttl))
     }
 }
 

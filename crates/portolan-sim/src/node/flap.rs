@@ -2,7 +2,7 @@ use portolan_model::Endpoint;
 use serde::Deserialize;
 
 use super::spells::Spells;
-use super::{Describe, Effect, Node, Pass, Passing, Refusing, Ways, refuse};
+use super::{Describe, Effect, Node, Pass, Passing, Refusing, Stand, Ways, refuse};
 use crate::packet::{Packet, Quote, Way};
 use crate::reject::Reject;
 use crate::text::{Ip, Millis};
@@ -37,6 +37,10 @@ impl Describe for Flap {
 
     fn resets_datagrams(&self) -> bool {
         self.with == Reject::Reset
+    }
+
+    fn stand(&self) -> Option<Stand> {
+        Some(Stand::of(self.with, self.by.0, TTL))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::text::{Millis, Probability};
 use crate::truth::Told;
 
 /// Somebody who answers what he has not seen: the door reports a connection in the right place under a wrong tag,
-/// or something comes about a datagram that nobody earned.
+/// or something comes about a datagram or a SYN of our own making that nobody earned.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Forger {
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 /// What is forged.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Forgery {
-    /// The end of a connect.
+    /// The end of a connect, or what answers a SYN of our own making.
     Completion,
     /// What comes of a datagram.
     Datagram(Kind),

@@ -77,6 +77,20 @@ pub(crate) trait Describe {
     fn resets_datagrams(&self) -> bool {
         false
     }
+
+    /// Where it stands, if it is a box that answers.
+    fn stand(&self) -> Option<Stand> {
+        None
+    }
+}
+
+/// Where a box stands that answers in the place of those behind it.
+#[derive(Copy, Clone, PartialEq, Debug)]
+pub(crate) struct Stand {
+    /// In whose name it speaks; `None` if only in that of the host asked.
+    pub(crate) by: Option<Address>,
+    /// The TTL or hop limit that all its packets arrive with: what tells it from a host further away.
+    pub(crate) ttl: u8,
 }
 
 /// A node at work. Two fields of `passing` are only valid for nodes that say they need order: see there.
@@ -161,6 +175,11 @@ impl NodeSpec {
     pub(crate) fn resets_datagrams(&self) -> bool {
         self.describe().resets_datagrams()
     }
+
+    /// Where it stands, if it is a box that answers.
+    pub(crate) fn stand(&self) -> Option<Stand> {
+        self.describe().stand()
+    }
 }
 
 impl Ways {
@@ -185,6 +204,13 @@ struct Refusing {
     by: Address,
     ttl: u8,
     quote: Quote,
+}
+
+impl Stand {
+    /// Of a box that refuses like this.
+    pub(crate) fn of(with: Reject, by: Address, ttl: u8) -> Self {
+        Stand { by: Some(by).filter(|_| with != Reject::Reset), ttl }
+    }
 }
 
 /// It refuses a packet.

@@ -10,7 +10,7 @@ use portolan_model::{Address, Endpoint, Instant, LocalFault};
 use super::{SimSockets, Step};
 use crate::machine::source;
 use crate::node::ForgedKind;
-use crate::packet::{Content, Flow, Packet, Way};
+use crate::packet::{Content, Flow, Packet};
 use crate::path::Walk;
 use crate::reject::Reject;
 
@@ -62,7 +62,7 @@ impl Datagrams {
 
 impl SimSockets {
     /// Sends a datagram, and says whether it left.
-    pub(super) fn send(&mut self, probe: ProbeId, to: Endpoint, payload: Arc<[u8]>, own_port: bool) {
+    pub(super) fn send_datagram(&mut self, probe: ProbeId, to: Endpoint, payload: Arc<[u8]>, own_port: bool) {
         self.counters.datagrams += 1;
         let told = self.port_for(probe, own_port).and_then(|port| Ok((port, self.call(port, to)?)));
         let at = self.clock;
@@ -122,7 +122,7 @@ impl SimSockets {
             Content::Syn | Content::SynAck | Content::Reset | Content::Question => return,
         };
         if self.datagrams.open.contains_key(&local) {
-            self.hear(packet);
+            self.heed(packet);
         }
         self.arrive(local, event);
     }
@@ -194,7 +194,8 @@ impl SimSockets {
     /// The datagram leaves.
     fn set_out(&mut self, to: Endpoint, local: u16, payload: Arc<[u8]>) {
         let host = self.world.host(to.address);
-        if let Some((outcome, after)) = self.no_neighbour(to, host) {
+        if let Some((fault, after)) = self.no_neighbour(to, host) {
+            let outcome = Outcome::Local(fault);
             let quoted = (*payload).into();
             let error = DatagramError { to, at: self.clock, outcome, quoted };
             return self.agenda.put(self.clock + after, Step::Arrive(local, Event::Error(error)));
@@ -209,7 +210,7 @@ impl SimSockets {
             content: Content::Question,
             copy: false,
         };
-        self.walk(Walk { packet, way: Way::Out, position: 0 });
+        self.walk(Walk::out(packet));
     }
 
     /// A request of the same kind and length with another id; of the commonest kind where there is none to imitate.
@@ -245,4 +246,4 @@ fn stranger(like: Address) -> Address {
 const CALLS: u32 = 16;
 
 /// Of a packet that comes another way than the host's own.
-const FORGERS_TTL: u8 = 49;
+pub(super) const FORGERS_TTL: u8 = 49;

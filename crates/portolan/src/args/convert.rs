@@ -13,7 +13,7 @@ use super::command::TARGETS;
 use super::flags::{FLAGS, Flag, TIMINGS, Takes};
 use super::problem::{About, Problem};
 use super::talk::talk;
-use super::{Args, Color, Family, Generate, Ports, Source, Stdout};
+use super::{Args, Color, Family, Generate, Method, Ports, Source, Stdout};
 
 /// The scan that the line asks for.
 pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
@@ -30,9 +30,11 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         exclude_files,
         resolve_all: typed.is_set("resolve-all"),
         assume_up: typed.is_set("no-ping"),
+        authorised: authorised(&typed)?,
         family: family(&typed),
         // TCP is what is asked unless UDP alone was.
-        tcp: typed.is_set("connect") || typed.is_set("tcp") || !typed.is_set("udp"),
+        tcp: ["syn", "connect", "tcp"].iter().any(|flag| typed.is_set(flag)) || !typed.is_set("udp"),
+        method: method(&typed)?,
         udp: typed.is_set("udp"),
         ports: ports(&typed)?,
         exclude_ports: typed.texts("exclude-ports")?,
@@ -124,11 +126,39 @@ fn check_stdin(args: &Args) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Blanks say neither who nor why.
+fn authorised(typed: &Typed<'_>) -> Result<Option<String>, Problem> {
+    match typed.last_text("authorised")? {
+        Some(text) if text.trim().is_empty() => Err(Problem::Missing { flag: flag("authorised") }),
+        text => Ok(text),
+    }
+}
+
 fn family(typed: &Typed<'_>) -> Family {
     match (typed.is_set("ipv4"), typed.is_set("ipv6")) {
         (true, false) => Family::V4,
         (false, true) => Family::V6,
         _ => Family::Any,
+    }
+}
+
+/// Two flags that name two methods contradict each other.
+fn method(typed: &Typed<'_>) -> Result<Method, Problem> {
+    let chosen = typed.choice("method")?;
+    let mut asked = [
+        ("-sS", Method::Syn, typed.is_set("syn")),
+        ("-sT", Method::Connect, typed.is_set("connect")),
+        ("--method syn", Method::Syn, chosen == Some(1)),
+        ("--method connect", Method::Connect, chosen == Some(2)),
+    ]
+    .into_iter()
+    .filter(|(_, _, asked)| *asked);
+    let Some((first, method, _)) = asked.next() else { return Ok(Method::Auto) };
+    match asked.find(|(_, other, _)| *other != method) {
+        Some((second, _, _)) => {
+            Err(Problem::Exclusive { first: first.into(), second: second.into(), about: About::Method })
+        }
+        None => Ok(method),
     }
 }
 

@@ -84,6 +84,8 @@ impl Group {
 pub(super) struct Flag {
     /// The long name, without dashes; also clap's id.
     pub(super) long: &'static str,
+    /// Another spelling of the long name, read as if it were that.
+    pub(super) also: Option<&'static str>,
     /// The short form as typed, without its dash: one letter (`p`) or nmap's fixed name (`iL`).
     pub(super) short: Option<&'static str>,
     pub(super) takes: Takes,
@@ -113,12 +115,24 @@ impl Flag {
 
     /// The flag of this long name.
     pub(super) fn of_long(name: &[u8]) -> Option<&'static Flag> {
-        FLAGS.iter().find(|flag| flag.long.as_bytes() == name)
+        let is = |known: &str| known.as_bytes() == name;
+        FLAGS.iter().find(|flag| is(flag.long) || flag.also.is_some_and(is))
     }
 
     const fn new(group: Group, short: &'static str, long: &'static str, takes: Takes, help: Both) -> Self {
         let short = if short.is_empty() { None } else { Some(short) };
-        Flag { long, short, takes, choices: &[], group, brief: false, hidden: false, help, more: None }
+        Flag {
+            long,
+            also: None,
+            short,
+            takes,
+            choices: &[],
+            group,
+            brief: false,
+            hidden: false,
+            help,
+            more: None,
+        }
     }
 
     const fn brief(self) -> Self {
@@ -127,6 +141,10 @@ impl Flag {
 
     const fn hidden(self) -> Self {
         Flag { hidden: true, ..self }
+    }
+
+    const fn also(self, also: &'static str) -> Self {
+        Flag { also: Some(also), ..self }
     }
 
     const fn choices(self, choices: &'static [&'static str]) -> Self {
@@ -140,6 +158,9 @@ impl Flag {
 
 /// The templates of `-T` by name, in the order of their numbers.
 pub(super) const TIMINGS: &[&str] = &["paranoid", "sneaky", "polite", "normal", "aggressive", "insane"];
+
+/// The values of `--method`.
+const METHODS: &[&str] = &["auto", "syn", "connect"];
 
 /// Every flag, in the order of the help.
 pub(super) const FLAGS: &[Flag] = &[
@@ -208,6 +229,29 @@ pub(super) const FLAGS: &[Flag] = &[
         "With -4 and -6 together both families are asked, as without either.",
         "Avec -4 et -6 ensemble, les deux familles sont interrogées, comme sans aucun des deux.",
     ),
+    Flag::new(
+        Group::Targets,
+        "",
+        "authorised",
+        Takes::Once(both("TEXT", "TEXTE")),
+        both(
+            "who allows more than 256 public addresses, and why",
+            "qui permet plus de 256 adresses publiques, et pourquoi",
+        ),
+    )
+    .also("authorized")
+    .more(
+        "Up to 256 public addresses are asked as they are; from 257 to 65,536 it takes this text: who answers for the scan, \
+         and why, such as the name of the owner and a ticket. It is kept in the record (plan.authorised of --json and -oJ) \
+         and shown nowhere else. A slip in a prefix length is a scan of strangers, hence the question. Loopback, the \
+         networks this machine is in, private, documentation and other special ranges do not count, nor does what is \
+         excluded. --authorized is the same.",
+        "Jusqu’à 256 adresses publiques sont interrogées telles quelles\u{a0}; de 257 à 65\u{202f}536, il faut ce texte\u{a0}: qui \
+         répond du balayage, et pourquoi, par exemple le nom du propriétaire et un ticket. Il est gardé dans l’enregistrement \
+         (plan.authorised de --json et -oJ) et n’apparaît nulle part ailleurs. Une erreur de longueur de préfixe balaie des \
+         inconnus, d’où la question. La boucle locale, les réseaux où se trouve cette machine, les plages privées, de \
+         documentation et autres plages spéciales ne comptent pas, ni ce qui est exclu. --authorized revient au même.",
+    ),
     // Ports
     Flag::new(
         Group::Ports,
@@ -259,18 +303,40 @@ pub(super) const FLAGS: &[Flag] = &[
     // How
     Flag::new(
         Group::How,
+        "sS",
+        "syn",
+        Takes::Nothing,
+        both("TCP by SYN; needs CAP_NET_RAW (default with it)", "TCP par SYN\u{a0}; exige CAP_NET_RAW (par défaut avec)"),
+    )
+    .brief()
+    .more(
+        "Sends packets of its own and reads every answer off the wire: who sent it and over how many hops. Needs CAP_NET_RAW, \
+         which is given up as soon as the doors are open. Loopback and this machine's own addresses are asked by connect.",
+        "Émet ses propres paquets et lit chaque réponse sur le fil\u{a0}: qui l’a envoyée et en combien de sauts. Exige CAP_NET_RAW, \
+         abandonné dès que les portes sont ouvertes. La boucle locale et les adresses de cette machine sont interrogées par connect.",
+    ),
+    Flag::new(
+        Group::How,
         "sT",
         "connect",
         Takes::Nothing,
-        both("TCP by connect, without privilege (default)", "TCP par connect, sans privilège (par défaut)"),
+        both("TCP by connect, without privilege (default else)", "TCP par connect, sans privilège (par défaut sinon)"),
     )
     .brief(),
+    Flag::new(
+        Group::How,
+        "",
+        "method",
+        Takes::Last(both("HOW", "MÉTHODE")),
+        both("TCP by this method: auto, syn, connect", "TCP par cette méthode\u{a0}: auto, syn, connect"),
+    )
+    .choices(METHODS),
     Flag::new(
         Group::How,
         "sU",
         "udp",
         Takes::Nothing,
-        both("UDP, without privilege; with -sT both", "UDP, sans privilège\u{a0}; avec -sT les deux"),
+        both("UDP, without privilege; with -sS or -sT both", "UDP, sans privilège\u{a0}; avec -sS ou -sT les deux"),
     )
     .brief()
     .more(
@@ -286,7 +352,7 @@ pub(super) const FLAGS: &[Flag] = &[
         "",
         "tcp",
         Takes::Nothing,
-        both("TCP; the same as -sT here", "TCP\u{a0}; ici la même chose que -sT"),
+        both("TCP, by the method that --method says", "TCP, par la méthode que dit --method"),
     ),
     Flag::new(
         Group::How,

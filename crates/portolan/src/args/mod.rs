@@ -57,10 +57,14 @@ pub struct Args {
     pub resolve_all: bool,
     /// `-Pn`: every address of a range is taken to be a host.
     pub assume_up: bool,
+    /// `--authorised`, never blank: who allows a scan of many public addresses, and why.
+    pub authorised: Option<String>,
     /// `-4`, `-6`.
     pub family: Family,
-    /// `-sT`, `--tcp`, or neither those nor UDP: TCP ports are asked.
+    /// `-sS`, `-sT`, `--tcp`, or none of those nor UDP: TCP ports are asked.
     pub tcp: bool,
+    /// `-sS`, `-sT`, `--method`.
+    pub method: Method,
     /// `-sU`, `--udp`: UDP ports are asked. At least one of the two is true.
     pub udp: bool,
     /// `-p`, `-F`, `--top-ports`.
@@ -112,6 +116,17 @@ pub enum Source {
     Stdin,
     /// A file.
     File(PathBuf),
+}
+
+/// How TCP ports are to be asked.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// By SYN where the process may, else by connect.
+    Auto,
+    /// By SYN.
+    Syn,
+    /// By connect.
+    Connect,
 }
 
 /// Which addresses of a name or list are wanted.

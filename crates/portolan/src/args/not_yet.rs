@@ -49,7 +49,6 @@ fn every_name() -> impl Iterator<Item = (&'static str, &'static Refused)> {
 
 const REFUSED: &[Refused] = &[
     // How ports are asked.
-    later(&["-sS"], both("SYN scan", "balayage SYN"), Some(BY_CONNECT)),
     later(
         &["--udp-budget", "--udp-proof"],
         both("fine control of UDP", "réglage fin d’UDP"),
@@ -64,7 +63,6 @@ const REFUSED: &[Refused] = &[
     later(&["-sY", "-sZ"], both("SCTP scan", "balayage SCTP"), Some(TCP_AND_UDP)),
     later(&["-sO"], both("IP protocol scan", "balayage des protocoles IP"), Some(TCP_AND_UDP)),
     later(&["--scanflags"], both("chosen TCP flags", "drapeaux TCP au choix"), Some(BY_CONNECT)),
-    later(&["--method"], both("choice of the method", "choix de la méthode"), Some(BY_CONNECT)),
     // Hosts.
     later(&["-sn", "-sP"], both("host discovery", "découverte des hôtes"), None),
     later(&["-sL"], both("list of the targets", "liste des cibles"), None),

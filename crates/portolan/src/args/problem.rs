@@ -59,6 +59,7 @@ pub(super) enum Problem {
 #[derive(Copy, Clone, Debug)]
 pub(super) enum About {
     Ports,
+    Method,
     Stdout,
     Stdin,
 }
@@ -218,6 +219,7 @@ impl About {
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             About::Ports => ("choose the ports", "choisissent toutes deux les ports"),
+            About::Method => ("say how TCP is asked", "disent toutes deux comment interroger TCP"),
             About::Stdout => ("write to standard output", "écrivent toutes deux sur la sortie standard"),
             About::Stdin => ("read standard input", "lisent toutes deux l’entrée standard"),
         }

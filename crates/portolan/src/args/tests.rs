@@ -50,8 +50,10 @@ fn plain() -> Args {
         exclude_files: vec![],
         resolve_all: false,
         assume_up: false,
+        authorised: None,
         family: Family::Any,
         tcp: true,
+        method: Method::Auto,
         udp: false,
         ports: Ports::Default,
         exclude_ports: vec![],
@@ -92,22 +94,7 @@ fn lines_that_mean_the_same() {
     let quiet = Args { stdout: Stdout::Quiet, ..plain() };
     let ndjson = Args { stdout: Stdout::Ndjson, ..plain() };
     let same: Vec<(Args, &[&str])> = vec![
-        (
-            plain(),
-            &[
-                "h",
-                "scan h",
-                "-- h",
-                "-sT h",
-                "--tcp h",
-                "-sT --tcp h",
-                "-n h",
-                "-n -sT h",
-                "h -T3",
-                "-4 -6 h",
-                "-oN - h",
-            ],
-        ),
+        (plain(), &["h", "scan h", "-- h", "--tcp h", "-n h", "h -T3", "-4 -6 h", "-oN - h"]),
         (
             listed("80"),
             &[
@@ -147,26 +134,44 @@ fn lines_that_mean_the_same() {
         (Args { family: Family::V6, ..plain() }, &["-6 h"]),
         (Args { ports: Ports::Top(100), ..plain() }, &["--top-ports 100 h", "--top-ports=100 h"]),
         (
+            Args { method: Method::Connect, ..plain() },
+            &[
+                "-sT h",
+                "-sT --tcp h",
+                "-n -sT h",
+                "--connect h",
+                "--method connect h",
+                "--method syn --method connect -sT h",
+            ],
+        ),
+        (
+            Args { method: Method::Syn, ..plain() },
+            &["-sS h", "--syn h", "h -sS --tcp", "-nsS h", "--method=syn h", "-sS --method auto h"],
+        ),
+        (
+            Args { method: Method::Syn, udp: true, ..plain() },
+            &["-sSU h", "-sU -sS h", "--method syn --tcp -sU h"],
+        ),
+        (
             Args { tcp: false, udp: true, ..plain() },
             &["-sU h", "--udp h", "h -sU", "-sU -sU h", "-sUU h", "-n -sU h", "-nsU h", "scan --udp h"],
         ),
+        (Args { udp: true, ..plain() }, &["--tcp --udp h", "--udp --tcp h", "-sU --tcp h"]),
         (
-            Args { udp: true, ..plain() },
-            &[
-                "-sTU h",
-                "-sUT h",
-                "-sT -sU h",
-                "-sU -sT h",
-                "-sT --udp h",
-                "--tcp --udp h",
-                "--udp --tcp h",
-                "--connect --udp h",
-                "-sU --tcp h",
-                "-nsTU h",
-            ],
+            Args { method: Method::Connect, udp: true, ..plain() },
+            &["-sTU h", "-sUT h", "-sT -sU h", "-sU -sT h", "-sT --udp h", "--connect --udp h", "-nsTU h"],
         ),
         (Args { assume_up: true, ..plain() }, &["-Pn h", "-nPn h", "--no-ping h"]),
         (Args { shard: Some((2, 4)), ..plain() }, &["--shard 2/4 h"]),
+        (
+            Args { authorised: Some("J.Doe,CHG-4711".into()), ..plain() },
+            &[
+                "--authorised J.Doe,CHG-4711 h",
+                "h --authorised=J.Doe,CHG-4711",
+                "--authorized J.Doe,CHG-4711 h",
+                "h --authorized=J.Doe,CHG-4711",
+            ],
+        ),
         (
             Args { talk: Talk { verbose: 2, ..Talk::default() }, ..plain() },
             &["-vv h", "-v h -v", "-nvv h", "--verbose h --verbose"],
@@ -198,7 +203,7 @@ fn lines_that_mean_the_same() {
 #[test]
 fn everything_at_once() {
     let all = args(
-        "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all -6 --exclude-ports 25 --exclude-ports 80 \
+        "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all --authorised me -6 --exclude-ports 25 --exclude-ports 80 \
          -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all --packet-trace -oJ j1 -oJ j2 -oN n --color never --no-hints",
     );
     let wanted = Args {
@@ -208,6 +213,7 @@ fn everything_at_once() {
         exclude_files: vec![file("g")],
         resolve_all: true,
         assume_up: true,
+        authorised: Some("me".into()),
         family: Family::V6,
         udp: true,
         exclude_ports: vec!["25".into(), "80".into()],
@@ -226,9 +232,23 @@ fn everything_at_once() {
         text_files: vec!["n".into()],
         color: Color::Never,
         hints: false,
+        method: Method::Connect,
         ..plain()
     };
     assert_eq!(all, wanted);
+}
+
+#[test]
+fn who_and_why_is_a_text_and_no_blank() {
+    let given =
+        |text: &[u8]| parse_in(["h".into(), "--authorised".into(), OsString::from_vec(text.to_vec())], "C");
+    let Ok(Parsed::Run(args)) = given("J. Doe, «\u{a0}CHG\u{a0}»\n".as_bytes()) else { panic!("refused") };
+    assert_eq!(args.authorised.as_deref(), Some("J. Doe, «\u{a0}CHG\u{a0}»\n"));
+    for blank in [b"".as_slice(), b" ", b"\t \n"] {
+        let error = given(blank).expect_err("blank");
+        assert_eq!(error.message, "--authorised needs a value: --authorised TEXT");
+    }
+    assert_eq!(given(b"\xff").expect_err("bytes").message, r"--authorised: '\xff' is not UTF-8 text");
 }
 
 #[test]
@@ -272,6 +292,11 @@ const REFUSED: &[&str] = &[
     "h --host-timeout 0",
     "h --host-timeout 5parsecs",
     "h --seed 99999999999999999999",
+    "h --authorised",
+    "h --authorised=",
+    "h --authorised me --authorized you",
+    "h --authorize me",
+    "h -authorized me",
     "h --shard 0/4",
     "h --shard 5/4",
     "h --shard 4",
@@ -306,9 +331,12 @@ const REFUSED: &[&str] = &[
     "h -pn -il f",
     "h -s",
     "h -sT4",
-    "h -sS",
-    "h -sSU",
-    "h -sUS",
+    "h -sA",
+    "h -sS -sT",
+    "h -sS --method connect",
+    "h --method half",
+    "h -sSA",
+    "h -sUA",
     "h -sTUV",
     "h -sU4",
     "h -su",
@@ -469,7 +497,11 @@ fn no_flag_is_both_here_and_refused() {
         for name in [Some(format!("--{}", flag.long)), flag.short.map(|short| format!("-{short}"))] {
             assert!(name.is_none_or(|name| not_yet::named(name.as_bytes()).is_none()), "{}", flag.long);
         }
-        assert_eq!(flags::FLAGS.iter().filter(|other| other.long == flag.long).count(), 1, "{}", flag.long);
+        for long in [Some(flag.long), flag.also].into_iter().flatten() {
+            let named = flags::FLAGS.iter().filter(|other| other.long == long || other.also == Some(long));
+            assert_eq!(named.count(), 1, "{long}");
+            assert!(not_yet::named(format!("--{long}").as_bytes()).is_none(), "{long}");
+        }
         assert!(flag.short.is_none_or(|s| flags::FLAGS.iter().filter(|o| o.short == Some(s)).count() == 1));
     }
 }

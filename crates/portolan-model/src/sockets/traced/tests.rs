@@ -25,7 +25,7 @@ impl Sockets for Script {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: 3, datagrams: 4 }
+        Capacity { sockets: 3, packets: 0, datagrams: 4 }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -195,7 +195,7 @@ proptest! {
             }
             door.wait_until(Some(door.now() + Duration::from_nanos(1)));
         }
-        prop_assert_eq!(door.capacity(), Capacity { sockets: 3, datagrams: 4 });
+        prop_assert_eq!(door.capacity(), Capacity { sockets: 3, packets: 0, datagrams: 4 });
         prop_assert_eq!(&*asked.borrow(), &requests);
         prop_assert_eq!(door.into_inner().1.told, wanted);
     }

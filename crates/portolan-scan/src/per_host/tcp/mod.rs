@@ -4,7 +4,6 @@ mod canary;
 mod pulse;
 mod settle;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::core::{Core, answered, first_packet_answered};
 use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::rtt::Rtt;
-use crate::technique::{Judgement, tcp_connect};
+use crate::technique::{self, Judgement, tcp};
 use canary::Canary;
 use pulse::Pulse;
 
@@ -39,16 +38,19 @@ struct Open {
     tries: u8,
     at: Instant,
     rtt: Duration,
-    local: SocketAddr,
+    fact: Fact,
 }
 
 /// One host being scanned over TCP.
 pub(super) struct TcpHost {
     pub(super) ports: Ports,
     named: bool,
+    pub(super) by_syn: bool,
     /// It answered over another transport.
     elsewhere: bool,
     opens: Vec<Open>,
+    /// The TTL that its own SYN-ACKs arrive with.
+    ttl: Option<u8>,
     rtt: Rtt,
     loss: Loss,
     canary: Canary,
@@ -66,15 +68,18 @@ pub(super) struct TcpHost {
 }
 
 impl TcpHost {
-    pub(super) fn new(address: Address, order: Arc<Order>, named: bool) -> Self {
+    /// A host to be asked by connect, or by SYNs of our own making.
+    pub(super) fn new(address: Address, order: Arc<Order>, named: bool, by_syn: bool) -> Self {
         TcpHost {
             ports: Ports::new(address, Transport::Tcp, order),
             named,
             elsewhere: false,
             opens: Vec::new(),
+            ttl: None,
             rtt: Rtt::default(),
             loss: Loss::default(),
-            canary: Canary::default(),
+            by_syn,
+            canary: Canary::new(by_syn),
             pulse: Pulse::default(),
             all_asked: None,
             last_beat_asked: false,
@@ -88,7 +93,7 @@ impl TcpHost {
     /// How long the answer to `attempt` is waited for.
     pub(super) fn patience(&self, overtake: bool, attempt: &Attempt) -> Patience {
         if attempt.canary {
-            return Patience::until(Canary::patience(&self.rtt));
+            return Patience::until(self.canary.patience(&self.rtt));
         }
         let overdue = self.rtt.overdue().filter(|_| overtake);
         // An attempt that overtakes another is not the only one that is listened for: it need not be more patient.
@@ -137,17 +142,18 @@ impl TcpHost {
 
     /// Somebody answered.
     pub(super) fn answer(&mut self, core: &mut Core, attempt: &Attempt, event: &Completion) {
-        if attempt.canary && !tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+        if attempt.canary && !tcp::is_from_target(attempt.endpoint, &event.outcome) {
             // Somebody on the way speaks for a host that says nothing: a miss.
             return self.silence(core, attempt, event.at);
         }
         let rtt = event.at.since(event.sent);
-        if tcp_connect::is_from_target(attempt.endpoint, &event.outcome) {
+        if tcp::is_from_target(attempt.endpoint, &event.outcome) {
             let first = self.rtt.smoothed().is_none();
             // The answer to a SYN that the kernel sent again says how long the kernel waited (Karn's rule).
-            if first_packet_answered(1, rtt, self.rtt.smoothed()) {
+            if self.is_first_packet(rtt) {
                 self.rtt.sample(rtt);
                 core.sample(rtt);
+                core.watch_path(rtt, self.rtt.least().unwrap_or(rtt), event.at);
             } else if attempt.canary {
                 // It answers, but not every packet.
                 self.loss.spell();
@@ -156,7 +162,10 @@ impl TcpHost {
             if first {
                 self.hasten(core, attempt.host);
             }
-            let closed = !matches!(event.outcome, Outcome::Connected { .. });
+            let closed = !matches!(event.outcome, Outcome::Connected { .. } | Outcome::SynAck(_));
+            if let Outcome::SynAck(segment) = event.outcome {
+                self.ttl.get_or_insert(segment.ttl);
+            }
             let revived = self.canary.heard(attempt.port, closed, attempt.asked, event.at);
             if let Some(since) = revived {
                 self.ports.roll_back(since, event.at);
@@ -165,8 +174,8 @@ impl TcpHost {
         if attempt.canary || self.ports.is_settled(attempt.port) {
             return;
         }
-        let Some(fact) = tcp_connect::fact(&event.outcome) else { return };
-        let judgement = tcp_connect::judge(attempt.endpoint, &event.outcome);
+        let Some(fact) = tcp::fact(&event.outcome) else { return };
+        let judgement = tcp::judge(attempt.endpoint, &event.outcome, self.ttl);
         let (claim, settled) = match judgement {
             Judgement::Silence => return self.silence(core, attempt, event.at),
             Judgement::Settled(claim) => (claim, true),
@@ -176,7 +185,7 @@ impl TcpHost {
             self.count_answer(core, attempt, rtt);
         }
         let tries = self.ports.tries(attempt.port);
-        let verdict = answered(attempt, claim, tries, event.sent, event.at, fact);
+        let verdict = answered(&core.plan, attempt, claim, tries, event.sent, event.at, fact);
         // What is unreachable for a moment is asked again when the moment may be over.
         let believed = if settled {
             Some(verdict)
@@ -221,7 +230,8 @@ impl TcpHost {
             return;
         }
         // A scout that waited its whole time has had the kernel's own SYNs as retries, a second apart.
-        let counts = if now.since(attempt.asked) >= SCOUT_PATIENCE { 2 } else { 1 };
+        let repeated = now.since(attempt.asked) >= SCOUT_PATIENCE && !self.by_syn;
+        let counts = if repeated { 2 } else { 1 };
         let tries = self.ports.unanswered(attempt, counts, now);
         let dull = self.pulse.is_dull(attempt.asked);
         let pending = self.ports.pending(attempt);
@@ -241,9 +251,7 @@ impl TcpHost {
         fault: LocalFault,
         event: &Completion,
     ) {
-        let Judgement::Provisional(claim) = tcp_connect::judge(attempt.endpoint, &event.outcome) else {
-            return;
-        };
+        let claim = technique::local(fault);
         if attempt.canary {
             self.blind = Some((claim, Fact::Local(fault), event.at));
             self.canary.failed(event.at);
@@ -252,9 +260,17 @@ impl TcpHost {
         if self.canary.last_heard().is_none() {
             self.reach.fault(&claim, fault, event.at);
         }
-        if let Some(verdict) = self.ports.failed(attempt, (claim, fault), (event.sent, event.at)) {
+        let heard = self.is_heard();
+        if let Some(verdict) = self.ports.failed(core, attempt, (claim, fault), (event.sent, event.at), heard)
+        {
             self.settled(core, attempt.port, verdict);
         }
+    }
+
+    /// Our own ring lost something: whatever is silent may have answered.
+    pub(super) fn overrun(&mut self, now: Instant) {
+        self.loss.spell();
+        self.ports.ask_anew(now);
     }
 
     /// The socket met itself: that proves nothing. Another source port is chosen by the next attempt.
@@ -267,8 +283,9 @@ impl TcpHost {
         port.ended(attempt);
         port.self_connects += 1;
         if port.self_connects > SELF_CONNECTS {
-            let claim = tcp_connect::self_connected();
-            let verdict = answered(attempt, claim, attempt.number, attempt.asked, now, Fact::SelfConnected);
+            let claim = tcp::self_connected();
+            let (tries, fact) = (attempt.number, Fact::SelfConnected);
+            let verdict = answered(&core.plan, attempt, claim, tries, attempt.asked, now, fact);
             self.settled(core, attempt.port, verdict);
             return;
         }
@@ -311,8 +328,10 @@ impl TcpHost {
         if !core.guards.retry {
             return 1;
         }
-        // Where much answers, and next to nothing did beside this port, a burst may have swallowed what was asked then.
-        let alone = !port.beside_answers && self.loss.answers() as usize * 5 >= self.ports.asked();
+        // Where much answers, and next to nothing did beside this port, a burst may have swallowed what was asked then. A
+        // single packet that nobody repeats is swallowed more easily than a connect.
+        let much_answers = self.by_syn || self.loss.answers() as usize * 5 >= self.ports.asked();
+        let alone = !port.beside_answers && much_answers;
         self.loss.tries().max(if alone { TRIES_ALONE } else { 1 })
     }
 
@@ -418,8 +437,13 @@ impl TcpHost {
         if contradicted {
             self.loss.spell();
         }
-        let first = tried == 0 && first_packet_answered(1, rtt, self.rtt.smoothed());
+        let first = tried == 0 && self.is_first_packet(rtt);
         core.count_answer(&mut self.loss, first, false);
+    }
+
+    /// Whether an answer after `rtt` is one to the attempt's first packet. A SYN of our own is its only one.
+    fn is_first_packet(&self, rtt: Duration) -> bool {
+        self.by_syn || first_packet_answered(1, rtt, self.rtt.smoothed())
     }
 
     fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
@@ -444,13 +468,10 @@ impl TcpHost {
     }
 
     fn remember_open(&mut self, port: u32, verdict: &Verdict) {
-        let connected = verdict.evidence().iter().find_map(|observation| match observation.fact {
-            Fact::Connected { local } => Some((observation.at, local)),
-            _ => None,
-        });
-        if let Some((at, local)) = connected {
-            let rtt = verdict.rtt.unwrap_or_default();
-            self.opens.push(Open { port, tries: verdict.tries, at, rtt, local });
+        let accepted = |fact: &Fact| matches!(fact, Fact::Connected { .. } | Fact::SynAck(_));
+        if let Some(observation) = verdict.evidence().iter().find(|observation| accepted(&observation.fact)) {
+            let (at, fact, rtt) = (observation.at, observation.fact, verdict.rtt.unwrap_or_default());
+            self.opens.push(Open { port, tries: verdict.tries, at, rtt, fact });
         }
     }
 }

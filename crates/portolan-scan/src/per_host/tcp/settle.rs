@@ -1,9 +1,9 @@
-use portolan_model::{Claim, Counts, Endpoint, Evidence, Fact, HostReport, Instant, Verdict, Warning};
+use portolan_model::{Claim, Counts, Endpoint, Evidence, HostReport, Instant, Verdict, Warning};
 
 use super::{Open, TcpHost};
 use crate::core::{Core, cut_off, judged, local_verdict, unanswered};
 use crate::per_host::ports::{Pending, is_every_port_open};
-use crate::technique::{self, Vouch, tcp_connect};
+use crate::technique::{self, Vouch, tcp};
 
 /// Loss above this is told.
 const LOSS_TOLD: f64 = 0.02;
@@ -39,13 +39,13 @@ impl TcpHost {
     ) -> Option<Verdict> {
         if let Some((claim, fact, at)) = self.reach.lost().filter(|_| self.is_unreached()) {
             let told = self.is_listed() || claim.reason.is_local();
-            return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
+            return told.then(|| local_verdict(&core.plan, endpoint, claim.clone(), *fact, *at));
         }
         let blind = self.blind.as_ref().filter(|_| self.canary.is_blind());
         if let Some((claim, fact, at)) = blind
             && pending.as_ref().is_none_or(|pending| self.vouch(pending) != Vouch::Later)
         {
-            return Some(local_verdict(endpoint, claim.clone(), *fact, *at));
+            return Some(local_verdict(&core.plan, endpoint, claim.clone(), *fact, *at));
         }
         let Some(pending) = pending else {
             return self.is_listed().then(|| self.unasked(core, endpoint, now));
@@ -78,14 +78,14 @@ impl TcpHost {
         let claim = if short && capped && vouch == Vouch::Later {
             technique::retries_capped()
         } else {
-            tcp_connect::silence(vouch, pending.tries, self.loss.share())
+            tcp::silence(vouch, pending.tries, self.loss.share())
         };
         let witness = match vouch {
             Vouch::Later => self.canary.witness().map(|(port, at)| (self.ports.order.port(port), at)),
             Vouch::Before | Vouch::Elsewhere | Vouch::Never => None,
         };
         let asked = (pending.tries, pending.first, pending.until);
-        unanswered(endpoint, claim, asked, witness)
+        unanswered(&core.plan, endpoint, claim, asked, witness)
     }
 
     fn vouch(&self, pending: &Pending) -> Vouch {
@@ -102,8 +102,8 @@ impl TcpHost {
         if core.stopping || self.timed_out || !self.canary.is_lost() {
             return cut_off(core, self.timed_out, endpoint, now);
         }
-        let claim = tcp_connect::silence(Vouch::Before, 0, 0.0);
-        unanswered(endpoint, claim, (0, now, now), None)
+        let claim = tcp::silence(Vouch::Before, 0, 0.0);
+        unanswered(&core.plan, endpoint, claim, (0, now, now), None)
     }
 
     /// Every port open: each is told again, with less confidence.
@@ -112,17 +112,18 @@ impl TcpHost {
             return;
         }
         let code = self.ports.codes[self.opens[0].port as usize];
-        let Some(claim) = self.ports.outcomes.claim(code).cloned().map(tcp_connect::doubted) else { return };
+        let Some(claim) = self.ports.outcomes.claim(code).cloned().map(tcp::doubted) else { return };
         for open in &self.opens {
-            core.tell_update(self.open_again(open, claim.clone()));
+            let update = self.open_again(core, open, claim.clone());
+            core.tell_update(update);
         }
         let target = self.ports.address;
         core.warn(Warning::EveryPortOpen { target, count: self.opens.len() as u64 });
     }
 
-    fn open_again(&self, open: &Open, claim: Claim) -> Verdict {
-        let evidence = Evidence::new(open.at, Fact::Connected { local: open.local });
-        judged(self.ports.endpoint(open.port), claim, open.tries, evidence).with_rtt(open.rtt)
+    fn open_again(&self, core: &Core, open: &Open, claim: Claim) -> Verdict {
+        let evidence = Evidence::new(open.at, open.fact);
+        judged(&core.plan, self.ports.endpoint(open.port), claim, open.tries, evidence).with_rtt(open.rtt)
     }
 
     fn report(&self, counts: Counts) -> HostReport {

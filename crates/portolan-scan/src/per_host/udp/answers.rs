@@ -46,7 +46,11 @@ impl UdpHost {
                 }
             }
             Outcome::Local(fault) => self.unreached(core, port, fault, error.at),
-            Outcome::Connected { .. } | Outcome::Refused | Outcome::TimedOut => return false,
+            Outcome::Connected { .. }
+            | Outcome::Refused
+            | Outcome::SynAck(_)
+            | Outcome::Reset(_)
+            | Outcome::TimedOut => return false,
         }
         true
     }
@@ -211,7 +215,7 @@ impl UdpHost {
             Some(evidence) => evidence.and(at, fact),
             None => Evidence::new(at, fact),
         };
-        let verdict = judged(endpoint, claim, self.ports.tries(port), evidence);
+        let verdict = judged(&core.plan, endpoint, claim, self.ports.tries(port), evidence);
         match self.sent_at(port, number) {
             Some(sent) => verdict.with_rtt(at.since(sent)),
             None => verdict,

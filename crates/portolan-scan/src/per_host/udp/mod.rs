@@ -170,7 +170,9 @@ impl UdpHost {
         if !self.heard {
             self.reach.fault(&claim, fault, at);
         }
-        if let Some(verdict) = self.ports.failed(attempt, (claim, fault), (attempt.asked, at)) {
+        if let Some(verdict) =
+            self.ports.failed(core, attempt, (claim, fault), (attempt.asked, at), self.heard)
+        {
             self.settled(core, attempt.port, verdict);
         }
     }

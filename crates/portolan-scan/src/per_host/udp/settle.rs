@@ -58,7 +58,7 @@ impl UdpHost {
     ) -> Option<Verdict> {
         if let Some((claim, fact, at)) = self.reach.lost().filter(|_| !self.heard) {
             let told = self.is_listed() || claim.reason.is_local();
-            return told.then(|| local_verdict(endpoint, claim.clone(), *fact, *at));
+            return told.then(|| local_verdict(&core.plan, endpoint, claim.clone(), *fact, *at));
         }
         let Some(pending) = pending else {
             return self.is_listed().then(|| cut_off(core, self.timed_out, endpoint, now));
@@ -77,7 +77,13 @@ impl UdpHost {
         // Asked anew as often as may be, and what may have answered it was lost by ourselves once more.
         if let Some(deaf) = self.deaf.filter(|deaf| pending.last <= *deaf) {
             let fault = LocalFault::NoBuffers;
-            return Some(local_verdict(endpoint, technique::local(fault), Fact::Local(fault), deaf));
+            return Some(local_verdict(
+                &core.plan,
+                endpoint,
+                technique::local(fault),
+                Fact::Local(fault),
+                deaf,
+            ));
         }
         Some(self.silent(core, endpoint, &pending))
     }
@@ -98,6 +104,6 @@ impl UdpHost {
         if let Some((port, at)) = self.emitter.witness().filter(|_| vouch == Vouch::Later) {
             evidence = evidence.and(at, Fact::Witness { port });
         }
-        judged(endpoint, udp::silence(vouch), pending.tries, evidence)
+        judged(&core.plan, endpoint, udp::silence(vouch), pending.tries, evidence)
     }
 }

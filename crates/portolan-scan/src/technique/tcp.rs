@@ -1,4 +1,5 @@
-//! TCP by the kernel's own `connect`, without privilege.
+//! TCP, asked by the kernel's own `connect`, without privilege, or by a SYN of our own making (`tcp_syn`): what the
+//! answers to either mean, and what silence means.
 //!
 //! Before editing, read RFC 9293 sections 3.5 and 3.10.7, RFC 1122 section 4.2.3.9 and RFC 5927 (what an ICMP
 //! error may do to a connection). Linux ends a connection attempt on any ICMP error that quotes it, and with
@@ -9,10 +10,10 @@ use portolan_model::sockets::Outcome;
 use portolan_model::{Because, Claim, Endpoint, Fact, PortState, Raise, Reason};
 
 use super::icmp::{self, P_ANSWER_WRONG};
-use super::{Judgement, Vouch, claim, local};
+use super::{Judgement, Vouch, claim, local, tcp_syn};
 
-/// What the completion of an attempt at `endpoint` means.
-pub fn judge(endpoint: Endpoint, outcome: &Outcome) -> Judgement {
+/// What the completion of an attempt at `endpoint` means. `ttl` is what the host's own SYN-ACKs arrive with, if one has.
+pub fn judge(endpoint: Endpoint, outcome: &Outcome, ttl: Option<u8>) -> Judgement {
     match outcome {
         Outcome::Connected { .. } => Judgement::Settled(claim(
             (PortState::Open, Reason::SynAck),
@@ -24,6 +25,8 @@ pub fn judge(endpoint: Endpoint, outcome: &Outcome) -> Judgement {
             P_ANSWER_WRONG,
             (&[Because::ErrorQueueEmpty], &[Raise::Capture]),
         )),
+        Outcome::SynAck(_) => Judgement::Settled(tcp_syn::accepted()),
+        Outcome::Reset(segment) => Judgement::Settled(tcp_syn::reset(*segment, ttl)),
         // A "port unreachable" for TCP is a rule: a host without a listener answers with a RST.
         Outcome::Icmp(icmp) => icmp::judge(endpoint.address, icmp),
         Outcome::Local(fault) => Judgement::Provisional(local(*fault)),
@@ -36,6 +39,8 @@ pub fn fact(outcome: &Outcome) -> Option<Fact> {
     match outcome {
         Outcome::Connected { local } => Some(Fact::Connected { local: *local }),
         Outcome::Refused => Some(Fact::Refused),
+        Outcome::SynAck(segment) => Some(Fact::SynAck(*segment)),
+        Outcome::Reset(segment) => Some(Fact::Reset(*segment)),
         Outcome::Icmp(icmp) => Some(Fact::Icmp(*icmp)),
         Outcome::Local(fault) => Some(Fact::Local(*fault)),
         Outcome::TimedOut => None,
@@ -45,7 +50,7 @@ pub fn fact(outcome: &Outcome) -> Option<Fact> {
 /// Whether the completion shows that the target itself is there.
 pub fn is_from_target(endpoint: Endpoint, outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Connected { .. } | Outcome::Refused => true,
+        Outcome::Connected { .. } | Outcome::Refused | Outcome::SynAck(_) | Outcome::Reset(_) => true,
         Outcome::Icmp(icmp) => icmp.from == Some(endpoint.address),
         Outcome::TimedOut | Outcome::Local(_) => false,
     }
