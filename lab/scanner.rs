@@ -13,11 +13,23 @@ use portolan_lab::ndjson::Report;
 /// `nobody` of most systems: no capability, no file of ours.
 const UNPRIVILEGED: u32 = 65534;
 
-/// A scan to be run in a namespace, as an unprivileged user.
+/// As whom a scanner runs.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum User {
+    /// Without any capability, as most do.
+    Nobody,
+    /// The same user with CAP_NET_RAW and nothing else, as after `setcap cap_net_raw=ep`.
+    MayCapture,
+    /// With every capability there is.
+    Root,
+}
+
+/// A scan to be run in a namespace; as an unprivileged user, unless it says otherwise.
 pub(crate) struct Scan<'a> {
     lab: &'a Lab,
     namespace: &'a Namespace,
     words: Vec<String>,
+    user: User,
     descriptors: Option<u32>,
 }
 
@@ -25,11 +37,17 @@ impl Lab {
     /// `portolan WORDS` in a namespace.
     pub(crate) fn scan<'a>(&'a self, namespace: &'a Namespace, words: &[&str]) -> Scan<'a> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Scan { lab: self, namespace, words, descriptors: None }
+        Scan { lab: self, namespace, words, user: User::Nobody, descriptors: None }
     }
 }
 
 impl Scan<'_> {
+    /// As this user.
+    pub(crate) fn by(mut self, user: User) -> Self {
+        self.user = user;
+        self
+    }
+
     /// With `ulimit -n` set, the hard limit as well.
     pub(crate) fn descriptors(mut self, limit: u32) -> Self {
         self.descriptors = Some(limit);
@@ -79,13 +97,28 @@ impl Scan<'_> {
     /// `ip netns exec`, `prlimit` and `setpriv` replace themselves: the process is the scanner.
     fn command(&self) -> Command {
         let mut command = self.namespace.command("setpriv");
-        let id = UNPRIVILEGED;
-        command.args([format!("--reuid={id}"), format!("--regid={id}"), "--clear-groups".to_owned()]);
+        command.args(self.user.words());
         if let Some(limit) = self.descriptors {
             command.arg("prlimit").arg(format!("--nofile={limit}:{limit}"));
         }
         command.arg(&self.lab.binary).args(&self.words);
         command
+    }
+}
+
+impl User {
+    /// What setpriv(1) is told.
+    fn words(self) -> Vec<String> {
+        let mut words = vec!["--clear-groups".to_owned()];
+        if self != User::Root {
+            words.extend(["--reuid", "--regid"].map(|id| format!("{id}={UNPRIVILEGED}")));
+        }
+        if self == User::MayCapture {
+            // An ambient capability stays when a program is started, which one of a file needs no help for.
+            let sets = ["--inh-caps", "--ambient-caps", "--bounding-set"];
+            words.extend(sets.map(|set| format!("{set}=-all,+net_raw")));
+        }
+        words
     }
 }
 
@@ -103,6 +136,31 @@ impl Running {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("our own child, not yet waited for");
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said so far, if its output goes into a file.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout_path.as_ref().map(read).unwrap_or_default()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_none()
+    }
+
+    /// Waits until something is true of it, which must come within `limit` and before its end.
+    pub(crate) fn until(&mut self, what: &str, limit: Duration, mut is_true: impl FnMut(&Running) -> bool) {
+        let deadline = Instant::now() + limit;
+        while !is_true(self) {
+            assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+            assert!(self.is_running(), "the scanner ended before {what}: {}", read(&self.stderr_path));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Its end, which must come within `limit` from now.
     pub(crate) fn finish(mut self, limit: Duration) -> Outcome {
         let deadline = Instant::now() + limit;
@@ -110,24 +168,20 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("our own child") {
                 break status;
             }
-            let stderr = || std::fs::read_to_string(&self.stderr_path).unwrap_or_default();
             assert!(
                 Instant::now() < deadline,
                 "the scanner did not end within {limit:?}; it said: {}",
-                stderr()
+                read(&self.stderr_path)
             );
             std::thread::sleep(Duration::from_millis(2));
         };
         let wall = self.start.elapsed();
-        let read =
-            |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-        Outcome {
-            status,
-            wall,
-            stdout: self.stdout_path.as_ref().map(read).unwrap_or_default(),
-            stderr: read(&self.stderr_path),
-        }
+        Outcome { status, wall, stdout: self.stdout(), stderr: read(&self.stderr_path) }
     }
+}
+
+fn read(path: &PathBuf) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 impl Drop for Running {

@@ -1,18 +1,20 @@
 use std::time::Duration;
 
 use crate::require::{Lab, require};
+use crate::scanner::User;
 use crate::server;
 use portolan_lab::namespace::{Namespace, behind_a_router, neighbours};
 use portolan_lab::ndjson::{Report, Told};
 use portolan_lab::server::End;
 
 /// One port, what a firewall does with it, and what a scanner must say.
-struct Rule {
-    port: u16,
+pub(crate) struct Rule {
+    pub(crate) port: u16,
     action: &'static str,
-    verdict: &'static str,
+    /// As a connect tells it.
+    pub(crate) verdict: &'static str,
     /// The answer is an ICMP error, so its sender is known.
-    is_icmp: bool,
+    pub(crate) is_icmp: bool,
 }
 
 const fn silent(port: u16, action: &'static str, verdict: &'static str) -> Rule {
@@ -23,7 +25,7 @@ const fn told(port: u16, action: &'static str, verdict: &'static str) -> Rule {
     Rule { port, action, verdict, is_icmp: true }
 }
 
-const V4: &[Rule] = &[
+pub(crate) const V4: &[Rule] = &[
     silent(1001, "drop", "filtered/no-response"),
     silent(1002, "reject with tcp reset", "closed/conn-refused"),
     told(1003, "reject with icmp type port-unreachable", "filtered/port-unreach"),
@@ -35,7 +37,7 @@ const V4: &[Rule] = &[
     told(1009, "reject with icmp type prot-unreachable", "filtered/proto-unreach"),
 ];
 
-const V6: &[Rule] = &[
+pub(crate) const V6: &[Rule] = &[
     silent(1001, "drop", "filtered/no-response"),
     silent(1002, "reject with tcp reset", "closed/conn-refused"),
     told(1003, "reject with icmpv6 type port-unreachable", "filtered/port-unreach"),
@@ -47,7 +49,7 @@ const V6: &[Rule] = &[
 ];
 
 /// Nothing listens there and no rule names it.
-const CLOSED: u16 = 1010;
+pub(crate) const CLOSED: u16 = 1010;
 
 #[test]
 fn a_host_with_servers_and_a_firewall() {
@@ -79,7 +81,7 @@ fn a_firewall_on_the_way_is_named() {
 }
 
 /// The rules of both families.
-fn firewall() -> Vec<String> {
+pub(crate) fn firewall() -> Vec<String> {
     let line =
         |family: &str, rule: &Rule| format!("meta nfproto {family} tcp dport {} {}", rule.port, rule.action);
     let v4 = V4.iter().map(|rule| line("ipv4", rule));
@@ -87,9 +89,14 @@ fn firewall() -> Vec<String> {
     v4.chain(v6).collect()
 }
 
-fn scan(lab: &Lab, scanner: &Namespace, address: &str, rules: &[Rule]) -> Report {
+/// The ports that rules name, two that are open and one that is closed, as `-p` takes them.
+pub(crate) fn asked(rules: &[Rule]) -> String {
     let ruled: String = rules.iter().map(|rule| format!(",{}", rule.port)).collect();
-    let ports = format!("22,80,{CLOSED}{ruled}");
+    format!("22,80,{CLOSED}{ruled}")
+}
+
+fn scan(lab: &Lab, scanner: &Namespace, address: &str, rules: &[Rule]) -> Report {
+    let ports = asked(rules);
     lab.scan(scanner, &[address, "-p", &ports, "--json"]).report(Duration::from_secs(60))
 }
 
@@ -114,17 +121,27 @@ fn check(report: &Report, address: &str, rules: &[Rule], by: Option<&str>) {
 #[test]
 fn all_ports_of_a_host_that_refuses_in_four_ways() {
     let Some(lab) = require("ways", &["nft", "/dev/net/tun"]) else { return };
+    scan_near_and_far(&lab, User::Nobody, "closed/conn-refused");
+}
+
+/// Near by and behind a path without link addresses, as this user; `closed` is what is said of a port without a rule.
+pub(crate) fn scan_near_and_far(lab: &Lab, user: User, closed: &str) {
     let (scanner, near) = neighbours();
-    scan_ways(&lab, &scanner, &near, "near");
+    scan_ways(lab, (&scanner, user), &near, (closed, "near"));
     let (scanner, far) = (Namespace::new("scanner"), Namespace::new("far"));
     let left = End { namespace: &scanner, device: "to-far", addresses: &["198.18.0.1/30", "2001:db8::1/64"] };
     let right =
         End { namespace: &far, device: "to-scanner", addresses: &["198.18.0.2/30", "2001:db8::2/64"] };
     let _path = server::path(left, right, Duration::from_millis(5));
-    scan_ways(&lab, &scanner, &far, "behind 10 ms");
+    scan_ways(lab, (&scanner, user), &far, (closed, "behind 10 ms"));
 }
 
-fn scan_ways(lab: &Lab, scanner: &Namespace, target: &Namespace, place: &str) {
+fn scan_ways(
+    lab: &Lab,
+    (scanner, user): (&Namespace, User),
+    target: &Namespace,
+    (closed, place): (&str, &str),
+) {
     let addresses = ["198.18.0.2", "2001:db8::2"];
     let open: Vec<u16> = (0..200).map(|n| n * 300 + 5).collect();
     target.firewall(
@@ -137,7 +154,10 @@ fn scan_ways(lab: &Lab, scanner: &Namespace, target: &Namespace, place: &str) {
     );
     let _listeners = server::listeners(target, &addresses, &open);
     for address in addresses {
-        let report = lab.scan(scanner, &[address, "-p-", "--json"]).report(Duration::from_secs(120));
+        let scan = lab.scan(scanner, &[address, "-p-", "--json"]).by(user);
+        let outcome = scan.run(Duration::from_secs(120));
+        outcome.assert_code(0);
+        let report = outcome.report();
         report.assert_truth(address, 1..=65535, |port, verdict| {
             let ruled = port <= 60000;
             verdict
@@ -146,9 +166,13 @@ fn scan_ways(lab: &Lab, scanner: &Namespace, target: &Namespace, place: &str) {
                     port if ruled && port & 7 == 2 => "filtered/admin-prohibited",
                     port if ruled && port & 127 == 3 => "filtered/no-response",
                     port if open.contains(&port) => "open/syn-ack",
-                    _ => "closed/conn-refused",
+                    _ => closed,
                 }
         });
-        println!("ways: {address} {place}: 65535 ports, 15000 of them refused by ICMP, every verdict right");
+        println!(
+            "ways: {address} {place}, as {user:?}: 65535 ports, 15000 of them refused by ICMP, every verdict right, {:.2} s, {} attempts repeated",
+            outcome.wall.as_secs_f64(),
+            report.finish()["retries"]
+        );
     }
 }

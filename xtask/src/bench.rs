@@ -4,13 +4,13 @@ use std::process::Command;
 use crate::machine;
 use crate::step::{cargo, read, root, run};
 
-/// Builds the scanner and what measures it, installs the peers that it can, and measures.
-pub(crate) fn connect(options: &[&str]) -> Result<(), String> {
-    machine::install(machine::PEERS)?;
-    let rustscan = rustscan();
+/// Builds the scanner and what measures it, installs the peers that it can, and measures one kind of scan.
+pub(crate) fn measure(kind: &str, options: &[&str]) -> Result<(), String> {
+    machine::install_peers();
+    let rustscan = if kind == "connect" { rustscan() } else { PathBuf::from("rustscan") };
     run(cargo("build --release --package portolan --package portolan-lab --package bench"))?;
     let mut command = Command::new(crate::docs::target_directory()?.join("release/bench"));
-    command.arg("connect").args(options).arg("--rustscan").arg(rustscan).args(["--commit", &commit()?]);
+    command.arg(kind).args(options).arg("--rustscan").arg(rustscan).args(["--commit", &commit()?]);
     run(command)
 }
 

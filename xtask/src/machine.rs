@@ -18,7 +18,7 @@ pub(crate) fn install_missing() -> Result<(), String> {
 
 /// Installs those of some tools that are not there. Not root, or not Debian: says so, and whoever needs them will skip
 /// by name; in CI that is a failure.
-pub(crate) fn install(tools: &[(&str, &'static str)]) -> Result<(), String> {
+fn install(tools: &[(&str, &'static str)]) -> Result<(), String> {
     let mut packages: Vec<&str> =
         tools.iter().filter(|(tool, _)| !is_installed(tool)).map(|(_, package)| *package).collect();
     packages.dedup();
@@ -39,6 +39,16 @@ pub(crate) fn install(tools: &[(&str, &'static str)]) -> Result<(), String> {
     apt_get(&["update", "-qq"])?;
     let _quiet = NoServices::hold()?;
     apt_get(&[&["install", "-y", "-qq", "--no-install-recommends"], packages.as_slice()].concat())
+}
+
+/// Installs what the bench needs, each by itself: a scanner that cannot be had here takes no other with it, and the bench
+/// skips it by name.
+pub(crate) fn install_peers() {
+    for peer in PEERS.iter().filter(|(tool, _)| !is_installed(tool)) {
+        if let Err(why) = install(std::slice::from_ref(peer)) {
+            println!("{}: {why}", peer.0);
+        }
+    }
 }
 
 /// While this lives, a package that is installed starts no service: the lab starts its own, in its namespaces.
@@ -94,8 +104,9 @@ fn apt_get(words: &[&str]) -> Result<(), String> {
     run(command)
 }
 
-/// Scanners that the bench compares with, in the same form.
-pub(crate) const PEERS: &[(&str, &str)] = &[("nmap", "nmap"), ("nft", "nftables"), ("ip", "iproute2")];
+/// What the bench needs, and the scanners that it compares with, in the same form.
+const PEERS: &[(&str, &str)] =
+    &[("nft", "nftables"), ("ip", "iproute2"), ("tc", "iproute2"), ("nmap", "nmap"), ("masscan", "masscan")];
 
 /// A tool of the lab or of the counts and the Debian package it comes in, packages together.
 const TOOLS: &[(&str, &str)] = &[
@@ -106,6 +117,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("ssh-keygen", "openssh-client"),
     ("setpriv", "util-linux"),
     ("prlimit", "util-linux"),
+    ("setcap", "libcap2-bin"),
     ("sysctl", "procps"),
     ("openssl", "openssl"),
     ("dnsmasq", "dnsmasq-base"),

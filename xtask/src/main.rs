@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         ["bench", flag @ ("--check" | "--tables")] => bench::tables(flag),
-        ["bench", "connect", options @ ..] => bench::connect(options),
+        ["bench", kind @ ("connect" | "syn"), options @ ..] => bench::measure(kind, options),
         ["instructions"] => instructions::check().map(drop),
         ["instructions", "--write"] => instructions::write(),
         ["lab"] => ci::lab().map(drop),
@@ -53,9 +53,9 @@ usage: cargo xtask VERB
   ci              everything CI runs, in CI's order
   arrows          the house rules: who imports whom, unsafe, the clock, file sizes
   docs [--check]  write (or compare) the man page and the shell completions
-  bench connect [--rounds N] [--only SCENARIO]
+  bench connect|syn [--rounds N] [--only SCENARIO]
                   portolan beside other scanners, side by side (root, in network namespaces)
-  bench --check   compare bench/RESULTS.md with the runs that are kept (--tables writes it anew)
+  bench --check   compare the tables of bench/ with the runs that are kept (--tables writes them anew)
   instructions [--write]
                   count (or keep) the instructions of the hot paths, with valgrind
   lab             the kernel-level tests alone (root, in network namespaces)
