@@ -27,10 +27,10 @@ impl Machine {
     }
 }
 
-/// What a program says of itself first.
+/// What a program says of itself first; masscan begins with an empty line.
 pub(crate) fn first_line(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
-    String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+    String::from_utf8_lossy(&output.stdout).lines().find(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// proc_cpuinfo(5): the first `model name`.

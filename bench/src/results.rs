@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
-use crate::scenario::SCENARIOS;
+use crate::scenario::{Floor, Goals, Scenario};
 use crate::score::Score;
 
 /// Every run of every scenario: all that the tables are made of.
@@ -21,8 +21,11 @@ pub(crate) struct Measured {
     pub(crate) programs: Vec<Peer>,
     /// Programs that could not run, and why.
     pub(crate) skipped: Vec<String>,
-    /// What the forwarder counted over all runs.
-    pub(crate) forwarder: Vec<String>,
+    /// What the path or the host counted over all runs.
+    #[serde(alias = "forwarder")]
+    pub(crate) counted: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) floor: Option<Floor>,
     pub(crate) runs: Vec<Run>,
 }
 
@@ -31,7 +34,8 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) command: String,
     pub(crate) version: String,
-    pub(crate) goal: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) goals: Goals,
 }
 
 /// One program, once.
@@ -69,10 +73,10 @@ impl Results {
     }
 
     /// Takes the place of an older measurement of the same scenario; the order is that of the scenarios.
-    pub(crate) fn put(&mut self, measured: Measured) {
+    pub(crate) fn put(&mut self, measured: Measured, scenarios: &[Scenario]) {
         self.scenarios.retain(|older| older.name != measured.name);
         self.scenarios.push(measured);
-        let position = |name: &str| SCENARIOS.iter().position(|scenario| scenario.name == name);
+        let position = |name: &str| scenarios.iter().position(|scenario| scenario.name == name);
         self.scenarios.sort_by_key(|measured| position(&measured.name));
     }
 
@@ -108,6 +112,7 @@ impl Cost {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::scenario::SUITES;
 
     /// Two programs, two rounds; the second program failed in the second.
     pub(crate) fn example(name: &str) -> Measured {
@@ -124,11 +129,11 @@ pub(crate) mod tests {
             score,
         };
         let score = Score { open: 10, open_found: 9, false_open: 1, others: None };
-        let peer = |name: &str, goal| Peer {
+        let peer = |name: &str, wall| Peer {
             name: name.to_owned(),
             command: format!("{name} TARGET"),
             version: format!("{name} 1"),
-            goal,
+            goals: Goals { wall, ..Goals::default() },
         };
         Measured {
             name: name.to_owned(),
@@ -136,7 +141,8 @@ pub(crate) mod tests {
             machine: Machine { date: "2001-02-03".to_owned(), cores: 2, ..Machine::default() },
             programs: vec![peer("portolan", None), peer("other", Some(0.5))],
             skipped: vec!["third: not installed".to_owned()],
-            forwarder: Vec::new(),
+            counted: Vec::new(),
+            floor: None,
             runs: vec![
                 run(1, "portolan", 1.0, Some(score.clone())),
                 run(1, "other", 4.0, Some(score.clone())),
@@ -149,9 +155,9 @@ pub(crate) mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut results = Results::default();
-        results.put(example("veth"));
-        results.put(example("loopback"));
-        results.put(example("veth"));
+        results.put(example("veth"), SUITES[0].scenarios);
+        results.put(example("loopback"), SUITES[0].scenarios);
+        results.put(example("veth"), SUITES[0].scenarios);
         let names: Vec<&str> = results.scenarios.iter().map(|measured| measured.name.as_str()).collect();
         assert_eq!(names, ["loopback", "veth"]);
         let text = results.to_text().unwrap();

@@ -1,7 +1,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,13 +10,15 @@ use tempfile::TempDir;
 
 use crate::machine::{Machine, first_line};
 use crate::results::{Cost, Measured, Peer, Run};
-use crate::scenario::{LIMIT_SECONDS, Program, Scenario};
+use crate::scenario::{LIMIT_SECONDS, Program, Scenario, User};
 use crate::score::Score;
 use crate::told;
 use crate::world::World;
 
 /// The programs that are measured, where an unprivileged user can start them.
 pub(crate) struct Tools {
+    /// As whom they are started.
+    user: User,
     /// Removed at the end, with everything in it.
     folder: TempDir,
     /// Set by Ctrl-C: the run that is under way is the last, and its world is taken down.
@@ -26,11 +28,11 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    pub(crate) fn find(rustscan: &Path, commit: &str) -> Result<Self, String> {
+    pub(crate) fn find(rustscan: &Path, commit: &str, user: User) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("the bench needs root for network namespaces".to_owned());
         }
-        let needed = ["ip", "nft", "setpriv", "prlimit", "sysctl"];
+        let needed = ["ip", "tc", "nft", "setpriv", "prlimit", "sysctl"];
         if let Some(tool) = needed.into_iter().find(|tool| which(tool).is_none()) {
             return Err(format!("{tool} is not installed (cargo xtask setup)"));
         }
@@ -40,7 +42,7 @@ impl Tools {
             registered.map_err(|error| format!("signal {signal}: {error}"))?;
         }
         let folder = TempDir::with_prefix("portolan-bench-").map_err(|error| error.to_string())?;
-        let tools = Tools { folder, stopped, commit: commit.to_owned() };
+        let tools = Tools { user, folder, stopped, commit: commit.to_owned() };
         tools.fill(rustscan).map_err(|error| format!("the bench's folder: {error}"))?;
         Ok(tools)
     }
@@ -66,9 +68,10 @@ impl Tools {
     /// Every program in turn, round after round.
     pub(crate) fn measure(&self, scenario: &Scenario, rounds: usize) -> Result<Measured, String> {
         println!("\n== {}: {}", scenario.name, scenario.about);
+        let world = World::new(scenario.place, self.user, &self.path("portolan-lab"))?;
         let (mut present, mut skipped) = (Vec::new(), Vec::new());
         for program in scenario.programs {
-            match self.peer(program) {
+            match self.peer(&world, program) {
                 Ok(peer) => present.push((program, peer)),
                 Err(why) => {
                     println!("SKIPPED {}: {why}", program.name);
@@ -76,7 +79,6 @@ impl Tools {
                 }
             }
         }
-        let world = World::new(scenario.place, &self.path("portolan-lab"));
         let floor = self.run(&world, &[which("true").unwrap_or("true".into()).display().to_string()])?;
         let mut runs = Vec::new();
         let rounds = rounds * scenario.repeat;
@@ -93,25 +95,27 @@ impl Tools {
             machine: Machine::here(floor.peak_kib),
             programs: present.into_iter().map(|(_, peer)| peer).collect(),
             skipped,
-            forwarder: world.finish(),
+            counted: world.finish(),
+            floor: scenario.floor,
             runs,
         })
     }
 
     /// The program as it stands in the results, or why it cannot run. Asking for its version also brings it into the
-    /// memory of the machine, so that its first round is like the others.
-    fn peer(&self, program: &Program) -> Result<Peer, String> {
+    /// memory of the machine, so that its first round is like the others. It is asked in the world that it may scan.
+    fn peer(&self, world: &World, program: &Program) -> Result<Peer, String> {
         let tool = program.command.split(' ').next().unwrap_or_default();
         let file = self.locate(tool).ok_or_else(|| format!("{tool} is not installed"))?;
         let version = match tool {
             "portolan-lab" => self.commit.clone(),
-            _ => first_line(Command::new(file).arg("--version")).unwrap_or_default(),
+            _ => first_line(world.scanner.command(&file.display().to_string()).arg("--version"))
+                .unwrap_or_default(),
         };
         Ok(Peer {
             name: program.name.to_owned(),
             command: program.command.to_owned(),
             version: if tool == "portolan" { format!("{version} ({})", self.commit) } else { version },
-            goal: program.goal,
+            goals: program.goals,
         })
     }
 
@@ -125,6 +129,7 @@ impl Tools {
             .map(|word| match word {
                 "TARGET" => world.address.to_owned(),
                 "FILE" => file.display().to_string(),
+                "ROUTER" => world.router().unwrap_or_default(),
                 _ => word.to_owned(),
             })
             .collect();
@@ -138,18 +143,29 @@ impl Tools {
             ("portolan", false) => told::by_portolan_quiet(&stdout)?,
             ("nmap", true) => told::by_nmap(&read(&file)?)?,
             ("nmap", false) => told::by_nmap_table(&stdout)?,
+            ("masscan", true) => told::by_masscan(&read(&file)?)?,
+            // It makes the file when it has found something.
+            ("masscan", false) => told::by_masscan("")?,
             ("rustscan", _) => told::by_rustscan(&stdout)?,
             _ => told::by_bare_loop(&stdout)?,
         };
         Ok((cost, Some(Score::of(&told, &world.truth))))
     }
 
-    /// Runs a program in the scanner's namespace, as a user without privileges.
+    /// Runs a program in the scanner's namespace.
     fn run(&self, world: &World, words: &[String]) -> Result<Cost, String> {
         let program = self.locate(&words[0]).ok_or_else(|| format!("{} is not installed", words[0]))?;
-        let mut command = world.scanner.command("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.arg(self.path("portolan-lab")).arg("measure");
+        let measure = self.path("portolan-lab");
+        let mut command = match self.user {
+            User::Root => world.scanner.command(&measure.display().to_string()),
+            User::Nobody => {
+                let mut command = world.scanner.command("setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(measure);
+                command
+            }
+        };
+        // masscan writes where it stopped into the folder that it is started in.
+        command.current_dir(self.path("out")).arg("measure");
         command.args([self.path("out/stdout"), self.path("out/stderr")]).arg(LIMIT_SECONDS.to_string());
         command.arg(program).args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::inherit());
         let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;

@@ -1,4 +1,46 @@
+mod connect;
+mod syn;
+
+use serde::{Deserialize, Serialize};
+
 use crate::world::Place;
+
+/// Scenarios of one kind of scan. They are measured together, and have a file of runs and a page of tables.
+pub(crate) struct Suite {
+    /// The word that asks for it.
+    pub(crate) name: &'static str,
+    /// The tables, in `bench/`.
+    pub(crate) page: &'static str,
+    /// What stands above them.
+    pub(crate) title: &'static str,
+    pub(crate) user: User,
+    pub(crate) scenarios: &'static [Scenario],
+}
+
+/// As whom the programs are started.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum User {
+    Nobody,
+    /// Who writes raw packets must be allowed to.
+    Root,
+}
+
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "connect",
+        page: "RESULTS.md",
+        title: "Connect scans",
+        user: User::Nobody,
+        scenarios: connect::SCENARIOS,
+    },
+    Suite {
+        name: "syn",
+        page: "RESULTS-SYN.md",
+        title: "SYN scans",
+        user: User::Root,
+        scenarios: syn::SCENARIOS,
+    },
+];
 
 /// One host to be scanned, and the programs that scan it in turn.
 pub(crate) struct Scenario {
@@ -7,6 +49,8 @@ pub(crate) struct Scenario {
     pub(crate) place: Place,
     /// So many times the rounds that were asked for: short runs are noisy, and cheap.
     pub(crate) repeat: usize,
+    /// What no program can be faster than, if the path says so.
+    pub(crate) floor: Option<Floor>,
     /// The first is what the others are compared with.
     pub(crate) programs: &'static [Program],
 }
@@ -15,94 +59,62 @@ pub(crate) struct Scenario {
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// Words separated by spaces, the first the program. TARGET is the address; FILE is where it writes what it found
-    /// of every port. Without FILE, the open ports are read from its standard output.
+    /// of every port; ROUTER is the hardware address at the other end of the scanner's link. Without FILE, the open
+    /// ports are read from its standard output.
     pub(crate) command: &'static str,
-    /// What portolan's wall time divided by this program's is meant to be at most.
-    pub(crate) goal: Option<f64>,
+    pub(crate) goals: Goals,
 }
+
+/// What is meant to be reached: ratios to this program, by the median; figures of its own, in every round.
+#[derive(Copy, Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Goals {
+    /// What portolan's wall time divided by this program's is meant to be at most.
+    #[serde(rename = "goal")]
+    pub(crate) wall: Option<f64>,
+    /// The same of its CPU time.
+    #[serde(rename = "cpu_goal", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) cpu: Option<f64>,
+    /// What its memory is meant to be at most at its peak, in MB.
+    #[serde(rename = "peak_goal_mb", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) peak_mb: Option<f64>,
+    /// Which share of the open ports it is meant to find at least.
+    #[serde(rename = "recall_goal", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) recall: Option<f64>,
+}
+
+const NO_GOALS: Goals = Goals { wall: None, cpu: None, peak_mb: None, recall: None };
 
 const fn program(name: &'static str, command: &'static str) -> Program {
-    Program { name, command, goal: None }
+    Program { name, command, goals: NO_GOALS }
 }
 
-const fn with_goal(name: &'static str, command: &'static str, goal: f64) -> Program {
-    Program { name, command, goal: Some(goal) }
+const fn with_goal(name: &'static str, command: &'static str, wall: f64) -> Program {
+    Program { name, command, goals: Goals { wall: Some(wall), ..NO_GOALS } }
 }
 
-const PORTOLAN: Program = program("portolan", "portolan -p- -q -oJ FILE TARGET");
+/// The narrowest place of a path: one frame for each port has to pass it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Floor {
+    pub(crate) frames: u32,
+    /// Of a frame of portolan's, its Ethernet header included.
+    pub(crate) octets: u32,
+    /// So many octets pass at once, before the rate holds.
+    pub(crate) burst: u32,
+    pub(crate) bits_per_second: u32,
+    /// What portolan's wall time divided by this is meant to be at most, in percent.
+    pub(crate) goal_percent: u32,
+}
 
-/// nmap as fast as it is still right on a near host.
-const NMAP_PUSHED: &str =
-    "nmap -n -Pn -sT -T5 --min-rate 100000 --max-retries 1 --min-parallelism 300 -p- -oX FILE TARGET";
-
-const RUSTSCAN: &str = "rustscan -n -a TARGET -r 1-65535 -b 4500 -t 1500 --ulimit 10000 -g --no-banner";
-
-const DELAYED: &[Program] = &[
-    PORTOLAN,
-    with_goal("nmap -T5", "nmap -n -Pn -sT -T5 -p- -oX FILE TARGET", 1.0),
-    program("nmap pushed", NMAP_PUSHED),
-    program("rustscan -b 4500", RUSTSCAN),
-];
+impl Floor {
+    /// How long the frames take.
+    pub(crate) fn seconds(&self) -> f64 {
+        let octets = f64::from(self.frames) * f64::from(self.octets) - f64::from(self.burst);
+        octets * 8.0 / f64::from(self.bits_per_second)
+    }
+}
 
 /// A program that takes longer is ended, and has failed.
 pub(crate) const LIMIT_SECONDS: u32 = 120;
-
-pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "loopback",
-        about: "65,535 ports of 127.0.0.1: 1000 listen, all others refuse.",
-        place: Place::Loopback,
-        repeat: 1,
-        programs: &[
-            PORTOLAN,
-            with_goal("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET", 0.60),
-            with_goal("rustscan -b 4500", RUSTSCAN, 0.25),
-            with_goal("bare loop", "portolan-lab bare TARGET 256", 1.25),
-        ],
-    },
-    Scenario {
-        name: "veth",
-        about: "65,535 ports of a neighbour: 1000 listen, 3000 are dropped by its firewall, all others refuse.",
-        place: Place::Veth,
-        repeat: 1,
-        programs: &[
-            PORTOLAN,
-            with_goal("nmap pushed", NMAP_PUSHED, 0.60),
-            program("nmap -T4", "nmap -n -Pn -sT -T4 -p- -oX FILE TARGET"),
-            with_goal("rustscan -b 4500", RUSTSCAN, 0.25),
-            with_goal(
-                "rustscan -b 1000",
-                "rustscan -n -a TARGET -r 1-65535 -b 1000 -t 300 --ulimit 10000 -g --no-banner",
-                0.25,
-            ),
-        ],
-    },
-    Scenario {
-        name: "delay20",
-        about: "The same neighbour behind a path of 10 ms one way, 20 ms there and back, without loss.",
-        place: Place::Behind { one_way_ms: 10 },
-        repeat: 1,
-        programs: DELAYED,
-    },
-    Scenario {
-        name: "delay100",
-        about: "The same neighbour behind a path of 50 ms one way, 100 ms there and back, without loss.",
-        place: Place::Behind { one_way_ms: 50 },
-        repeat: 1,
-        programs: DELAYED,
-    },
-    Scenario {
-        name: "one-port",
-        about: "One port of 127.0.0.1, on which something listens: what starting the program costs.",
-        place: Place::OnePort,
-        repeat: 3,
-        programs: &[
-            program("portolan", "portolan -p 22 -q TARGET"),
-            with_goal("nmap", "nmap -n -Pn -sT -p 22 TARGET", 0.10),
-            program("rustscan", "rustscan -n -a TARGET -p 22 -b 4500 -t 1500 --ulimit 10000 -g --no-banner"),
-        ],
-    },
-];
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_program_has_a_name_of_its_own_and_is_told_the_target() {
-        for scenario in SCENARIOS {
+        for scenario in SUITES.iter().flat_map(|suite| suite.scenarios) {
             let names: BTreeSet<&str> = scenario.programs.iter().map(|program| program.name).collect();
             assert_eq!(names.len(), scenario.programs.len(), "{}", scenario.name);
             assert_eq!(scenario.programs[0].name, "portolan");
@@ -122,5 +134,24 @@ mod tests {
                 assert!(!program.command.contains("  "), "{}", program.command);
             }
         }
+    }
+
+    #[test]
+    fn every_suite_has_files_of_its_own() {
+        let files: BTreeSet<&str> = SUITES.iter().flat_map(|suite| [suite.name, suite.page]).collect();
+        assert_eq!(files.len(), 2 * SUITES.len());
+        for suite in SUITES {
+            let names: BTreeSet<&str> = suite.scenarios.iter().map(|scenario| scenario.name).collect();
+            assert_eq!(names.len(), suite.scenarios.len(), "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn a_floor_is_frames_by_the_rate() {
+        let floor =
+            Floor { frames: 20_000, octets: 74, burst: 0, bits_per_second: 5_000_000, goal_percent: 150 };
+        assert!((floor.seconds() - 2.368).abs() < 1e-9);
+        let after_burst = Floor { burst: 10_000, ..floor };
+        assert!((after_burst.seconds() - 2.352).abs() < 1e-9);
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,27 +8,39 @@ use crate::told::{State, Told};
 /// What every port of the host is.
 pub(crate) struct Truth {
     pub(crate) open: Vec<u16>,
-    pub(crate) dropped: Vec<u16>,
+    /// They do not answer, or something else answers that they may not be asked.
+    pub(crate) filtered: Vec<u16>,
     asked: Vec<u16>,
 }
 
 impl Truth {
-    /// One port was asked for, and it is open.
-    pub(crate) fn one(port: u16) -> Self {
-        Truth { open: vec![port], dropped: Vec::new(), asked: vec![port] }
+    /// What a function says of the ports that were asked for.
+    pub(crate) fn new(asked: RangeInclusive<u16>, of: impl Fn(u16) -> State) -> Self {
+        let all = |wanted| asked.clone().filter(|port| of(*port) == wanted).collect();
+        Truth { open: all(State::Open), filtered: all(State::Filtered), asked: asked.collect() }
     }
 
-    /// All ports were asked for: a thousand are open and so many dropped, both spread over the whole range.
-    pub(crate) fn of_a_thousand(dropped: usize) -> Self {
-        let open: Vec<u16> = (0..1000).map(|n| n * 65 + 7).collect();
-        let spread = (1..=u16::MAX).filter(|port| port % 21 == 4 && !open.contains(port));
-        let dropped = spread.take(dropped).collect();
-        Truth { open, dropped, asked: (1..=u16::MAX).collect() }
+    /// One port was asked for, and it is open.
+    pub(crate) fn one(port: u16) -> Self {
+        Truth::new(port..=port, |_| State::Open)
+    }
+
+    /// All ports were asked for: a thousand are open and so many filtered, both spread over the whole range.
+    pub(crate) fn of_a_thousand(filtered: usize) -> Self {
+        Self::spread(u16::MAX, 1000, filtered)
+    }
+
+    /// The ports from 1 to the last were asked for, and so many are open and so many filtered.
+    pub(crate) fn spread(last: u16, open: u16, filtered: usize) -> Self {
+        let open: Vec<u16> = (0..open).map(|n| n * 65 + 7).collect();
+        let spread = (1..=last).filter(|port| port % 21 == 4 && !open.contains(port));
+        let filtered = spread.take(filtered).collect();
+        Truth { open, filtered, asked: (1..=last).collect() }
     }
 
     fn states(&self) -> BTreeMap<u16, State> {
         let mut states: BTreeMap<u16, State> = self.asked.iter().map(|port| (*port, State::Closed)).collect();
-        states.extend(self.dropped.iter().map(|port| (*port, State::Filtered)));
+        states.extend(self.filtered.iter().map(|port| (*port, State::Filtered)));
         states.extend(self.open.iter().map(|port| (*port, State::Open)));
         states
     }
@@ -114,8 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn a_truth_is_what_its_function_says() {
+        let truth = Truth::new(1..=9, |port| match port {
+            2 => State::Open,
+            4 | 5 => State::Filtered,
+            _ => State::Closed,
+        });
+        assert_eq!((truth.open, truth.filtered, truth.asked.len()), (vec![2], vec![4, 5], 9));
+        let spread = Truth::spread(20_000, 300, 0);
+        assert_eq!((spread.open.len(), spread.filtered.len(), spread.asked.len()), (300, 0, 20_000));
+        assert!(spread.open.iter().all(|port| spread.asked.contains(port)));
+    }
+
+    #[test]
     fn every_kind_of_error_is_counted_apart() {
-        let truth = Truth { open: vec![1, 2, 3], dropped: vec![4, 5], asked: (1..=9).collect() };
+        let truth = Truth { open: vec![1, 2, 3], filtered: vec![4, 5], asked: (1..=9).collect() };
         let mut told = truth.states();
         let right = Score::of(&Told::All(told.clone()), &truth);
         assert_eq!((right.recall(), right.false_open, right.others.map(Others::sum)), (1.0, 0, Some(0)));
@@ -135,7 +161,7 @@ mod tests {
 
     #[test]
     fn who_tells_only_of_open_ports_is_asked_for_no_others() {
-        let truth = Truth { open: vec![1, 2], dropped: vec![], asked: (1..=9).collect() };
+        let truth = Truth { open: vec![1, 2], filtered: vec![], asked: (1..=9).collect() };
         let expected = Score { open: 2, open_found: 1, false_open: 2, others: None };
         assert_eq!(Score::of(&Told::Open([1, 7, 8].into()), &truth), expected);
         assert_eq!(Score::of(&Told::Count(3), &truth), Score { open_found: 2, false_open: 1, ..expected });

@@ -89,6 +89,16 @@ pub(crate) fn by_rustscan(text: &str) -> Result<Told, String> {
     Ok(Told::Open(ports.collect::<Result<_, _>>()?))
 }
 
+/// masscan's list, a line `open tcp 80 198.18.0.2 1795616960` a port, the last number the time.
+pub(crate) fn by_masscan(text: &str) -> Result<Told, String> {
+    let lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let ports = lines.filter_map(|words| match words.as_slice() {
+        ["open", "tcp", port, ..] => Some(number(port)),
+        _ => None,
+    });
+    Ok(Told::Open(ports.collect::<Result<_, _>>()?))
+}
+
 /// The bare loop's `1000 open`.
 pub(crate) fn by_bare_loop(text: &str) -> Result<Told, String> {
     let count = text.trim().strip_suffix(" open").and_then(|count| count.parse().ok());
@@ -144,6 +154,25 @@ mod tests {
 {"event":"verdict","target":"198.18.0.9","port":23,"proto":"tcp","state":"open","reason":"syn-ack"}"#;
         let expected = [(1, State::Closed), (2, State::Closed), (22, State::Open)];
         assert_eq!(by_portolan(ndjson, "198.18.0.2"), Told::All(expected.into()));
+    }
+
+    #[test]
+    fn masscans_list_is_read() {
+        // As masscan 1.3.2 wrote it, shortened.
+        let list = "#masscan
+open tcp 7272 198.18.1.7 1795616960
+open tcp 37755 198.18.1.7 1795616960
+open tcp 5148 198.18.1.7 1795616961
+# end
+";
+        assert_eq!(by_masscan(list), Ok(Told::Open([7272, 37755, 5148].into())));
+        // An answer that it took in twice stands in it twice.
+        assert_eq!(
+            by_masscan("open tcp 1 198.18.1.7 1\nopen tcp 1 198.18.1.7 2"),
+            Ok(Told::Open([1].into()))
+        );
+        assert_eq!(by_masscan(""), Ok(Told::Open(BTreeSet::new())));
+        assert!(by_masscan("open tcp 70000 198.18.1.7 1795616960").is_err());
     }
 
     #[test]
