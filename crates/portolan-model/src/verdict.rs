@@ -46,6 +46,8 @@ pub enum Why {
     MayCapture,
     /// The process may not capture (`CAP_NET_RAW`).
     MayNotCapture,
+    /// The process may capture, but the kernel may give every port to a socket, and none is left for packets of our own.
+    NoFreePorts,
     /// This machine's kernel answers for every target: no packet passes a wire.
     OwnAddresses,
 }
@@ -57,6 +59,7 @@ impl Why {
             Why::Asked => "asked",
             Why::MayCapture => "may-capture",
             Why::MayNotCapture => "may-not-capture",
+            Why::NoFreePorts => "no-free-ports",
             Why::OwnAddresses => "own-addresses",
         }
     }

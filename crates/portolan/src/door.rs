@@ -70,6 +70,11 @@ impl Way {
                 }
                 _ => Err(Denied.into()),
             },
+            // Where the kernel may give every port to a socket, there is still connect.
+            Err(NetError::NoFreePorts) if wanted == Method::Auto => {
+                let sockets = SocketDoor::open(forbidden.clone())?;
+                Ok(by_connect(Some(Why::NoFreePorts), own, sockets))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -96,6 +96,7 @@ terms! {
         Asked: en "as asked", fr "comme demandé";
         MayCapture: en "with capture rights", fr "avec droits de capture";
         MayNotCapture: en "no capture rights", fr "sans droits de capture";
+        NoFreePorts: en "no port left for SYNs of our own", fr "aucun port libre pour nos propres SYN";
         OwnAddresses: en "our own addresses", fr "nos propres adresses";
     }
 }
