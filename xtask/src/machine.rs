@@ -118,6 +118,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("prlimit", "util-linux"),
     ("setcap", "libcap2-bin"),
+    ("ping", "iputils-ping"),
     ("sysctl", "procps"),
     ("openssl", "openssl"),
     ("dnsmasq", "dnsmasq-base"),

@@ -175,7 +175,7 @@ pub struct Finish {
     pub strays: u64,
     /// Calls that sent nothing because the error of an earlier datagram was pending; each was made again at once.
     pub pending_errors: u64,
-    /// Datagrams that our own receive queue lost; what waited for an answer then was asked again.
+    /// Datagrams, and packets, that our own receive queues lost; what waited for an answer then was asked again.
     pub overruns: u64,
     /// Estimated share of round trips lost.
     pub loss: f32,

@@ -88,6 +88,7 @@ fn places() -> Option<[OwnedFd; 3]> {
         ""
     };
     if !why.is_empty() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "packets: {why}; in CI nothing may be skipped");
         println!("SKIPPED packets: {why}");
         return None;
     }

@@ -402,7 +402,7 @@ mod tests {
         match Map::create(MapKind::Array, 4, 8, 1) {
             Ok(_) => true,
             Err(why) => {
-                println!("SKIPPED {test}: bpf(2): {why}");
+                crate::testing::skip(test, &format!("bpf(2): {why}"));
                 false
             }
         }

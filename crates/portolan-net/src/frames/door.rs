@@ -98,22 +98,20 @@ impl PacketDoor {
 
     /// Sends what is ready.
     fn dispatch(&mut self, leaving: &[Leaving<'_>]) {
-        let mut rest = leaving;
-        while !rest.is_empty() {
+        let packets: Vec<_> = leaving.iter().map(|leaving| leaving.dispatch).collect();
+        let mut done = 0;
+        while done < packets.len() {
             let at = self.sockets.now();
-            let packets: Vec<_> = rest.iter().map(|leaving| leaving.dispatch).collect();
-            let (sent, stopped) = self.link.send(&packets);
-            let (left, after) = rest.split_at(sent.min(rest.len()));
+            let (sent, stopped) = self.link.send(&packets[done..]);
+            let (left, rest) = leaving[done..].split_at(sent.min(packets.len() - done));
             self.fates.extend(left.iter().map(|leaving| Fate { probe: leaving.probe, at, fault: None }));
-            rest = after;
-            if let (Some(errno), Some((first, after))) = (stopped, rest.split_first()) {
-                let fault = Some(fault(errno));
-                self.fates.push(Fate { probe: first.probe, at, fault });
-                rest = after;
-            } else if sent == 0 {
+            done += left.len();
+            if let (Some(errno), Some(first)) = (stopped, rest.first()) {
+                self.fates.push(Fate { probe: first.probe, at, fault: Some(fault(errno)) });
+                done += 1;
+            } else if left.is_empty() {
                 // Neither sent nor refused: no kernel does that. It is not tried for ever.
-                self.refuse_all(rest, LocalFault::NoBuffers);
-                return;
+                return self.refuse_all(rest, LocalFault::NoBuffers);
             }
         }
     }

@@ -17,8 +17,6 @@ pub(super) struct Way {
     pub(super) source: IpAddr,
     /// The next machine.
     pub(super) hop: NextHop,
-    /// Whether that is the target itself.
-    pub(super) on_link: bool,
     /// Whether the next machine has to be asked for its own address first: not on links between two ends.
     pub(super) resolves: bool,
 }
@@ -102,7 +100,7 @@ impl Ways {
         let link = link.ok_or(LocalFault::NoRoute)?;
         let hop = NextHop { interface: route.interface, ip: route.gateway.unwrap_or(to.ip()) };
         let resolves = link.address.is_some() && !link.no_arp;
-        Ok(Way { source, hop, on_link: route.gateway.is_none(), resolves })
+        Ok(Way { source, hop, resolves })
     }
 }
 

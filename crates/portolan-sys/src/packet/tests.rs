@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::monotonic_nanos;
 use crate::epoll::{Epoll, Interest, ReadyList};
 use crate::socket::set_option;
-use crate::testing::{Cable, in_own_namespace, ip};
+use crate::testing::{Cable, in_own_namespace, ip, skip};
 use crate::tun::Tun;
 
 pub(crate) const IPV4: u16 = 0x0800;
@@ -135,7 +135,7 @@ fn a_device_without_link_header_carries_bare_packets() {
     in_own_namespace("a_device_without_link_header_carries_bare_packets", || {
         let tun = match Tun::create("wire") {
             Ok(tun) => tun,
-            Err(why) => return println!("SKIPPED a_device_without_link_header_carries_bare_packets: {why}"),
+            Err(why) => return skip("a_device_without_link_header_carries_bare_packets", &why.to_string()),
         };
         ip("link set wire up");
         let interface = crate::interfaces::index_of("wire").unwrap();
