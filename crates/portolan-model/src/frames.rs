@@ -86,6 +86,11 @@ impl Batch {
 /// What a door of packets has to tell.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Heard<'a> {
+    /// A packet of ours waits until somebody tells who the next machine is. Its fate is told later.
+    Held {
+        /// Which.
+        probe: ProbeId,
+    },
     /// A packet of ours left this machine.
     Sent {
         /// Which.
@@ -136,7 +141,8 @@ pub trait Frames: Sockets {
     /// How many answers the door holds until they are read.
     fn room(&self) -> usize;
 
-    /// Sends the packets and empties the batch. The fate of each is told once: [`Heard::Sent`] or [`Heard::Unsent`].
+    /// Sends the packets and empties the batch. The fate of each is told once: [`Heard::Sent`] or [`Heard::Unsent`]; what
+    /// has to wait for it is [`Heard::Held`] before.
     fn send(&mut self, batch: &mut Batch);
 
     /// Tells everything that is known by now, without waiting.

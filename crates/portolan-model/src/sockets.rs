@@ -13,8 +13,9 @@ pub use traced::{Asked, Trace, Traced};
 
 use std::net::SocketAddr;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Endpoint};
 use crate::evidence::{Icmp, LocalFault, Segment};
+use crate::ping::{Ping, Pong};
 use crate::time::Instant;
 
 /// The name of one attempt: where the engine keeps it, and a keyed tag that tells it from every earlier
@@ -46,6 +47,16 @@ pub enum Request {
         /// To where.
         to: Endpoint,
     },
+    /// Ask a host itself whether it is there. It ends in one [`Event::Connect`], whose outcome is a [`Pong`], what a port
+    /// answers, or an ICMP error. Only a door with packets behind it can; to any other it is [`LocalFault::Permission`].
+    Ping {
+        /// The attempt's name.
+        probe: ProbeId,
+        /// Whom.
+        to: Address,
+        /// What.
+        ping: Ping,
+    },
     /// Send a UDP datagram. It ends in [`Event::Sent`] or [`Event::Unsent`], one of them, before `transmit` returns.
     Datagram {
         /// The attempt's name.
@@ -63,7 +74,7 @@ pub enum Request {
     Abandon(ProbeId),
 }
 
-/// How a connect or a SYN ended, or what an error about a datagram says.
+/// How a connect, a SYN or a ping ended, or what an error about a datagram says.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// Connected. The door has closed the connection again (with a reset: nothing was exchanged).
@@ -75,8 +86,12 @@ pub enum Outcome {
     Refused,
     /// A SYN-ACK answered our SYN.
     SynAck(Segment),
-    /// A RST answered our SYN.
+    /// A RST answered our SYN, or our ACK.
     Reset(Segment),
+    /// A host answered a ping as only it can.
+    Pong(Pong),
+    /// It was to be asked on the link, and is behind a router.
+    OffLink,
     /// An ICMP error that quotes this attempt.
     Icmp(Icmp),
     /// The kernel gave up by itself (ETIMEDOUT).
@@ -85,12 +100,12 @@ pub enum Outcome {
     Local(LocalFault),
 }
 
-/// A connect, or a SYN, is over.
+/// A connect, a SYN or a ping is over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Completion {
     /// Which.
     pub probe: ProbeId,
-    /// When `connect` was called, or the SYN left.
+    /// When `connect` was called, or the packet left.
     pub sent: Instant,
     /// When its end was noticed.
     pub at: Instant,
@@ -127,8 +142,18 @@ pub struct DatagramError {
 /// What the door has to tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// A connect, or a SYN, is over.
+    /// A connect, a SYN or a ping is over.
     Connect(Completion),
+    /// A packet waits for its way: nobody has told yet who is the next machine. What becomes of it is told by
+    /// [`Event::Left`], or by its end.
+    Held(ProbeId),
+    /// A packet that was held left this machine.
+    Left {
+        /// Which.
+        probe: ProbeId,
+        /// When.
+        at: Instant,
+    },
     /// A datagram left this machine.
     Sent {
         /// Which.

@@ -89,6 +89,8 @@ impl Sweep {
                 self.open.remove(&u16::try_from(probe.tag).unwrap_or(0));
                 return Duration::ZERO;
             }
+            // Of packets only.
+            Event::Held(_) | Event::Left { .. } => return Duration::ZERO,
             Event::Overrun { count, .. } => {
                 self.tally.overruns += count;
                 return Duration::ZERO;

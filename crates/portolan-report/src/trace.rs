@@ -8,7 +8,7 @@ use std::fmt;
 
 use portolan_explain::icmp_reason;
 use portolan_model::sockets::{Asked, Completion, Datagram, DatagramError, Event, Outcome, Request, Trace};
-use portolan_model::{Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Segment, Transport, Untrusted};
+use portolan_model::{Endpoint, Icmp, IcmpFamily, Instant, LocalFault, Pong, Segment, Transport, Untrusted};
 
 use crate::charset::Charset;
 
@@ -36,6 +36,10 @@ fn request_line(at: Instant, about: Option<Asked>, request: &Request) -> String 
     match request {
         Request::Connect { .. } => format!("CALL {} {}, connect", Time(at), Whose(about)),
         Request::Syn { .. } => format!("SEND {} {}, SYN", Time(at), Whose(about)),
+        Request::Ping { to, ping, .. } => {
+            let port = ping.port().map(|port| format!(" to port {port}")).unwrap_or_default();
+            format!("SEND {} {to}, ping: {}{port}", Time(at), ping.name())
+        }
         Request::Datagram { payload, own_port, .. } => {
             let own_port = if *own_port { " from a port of its own" } else { "" };
             format!("CALL {} {}, send{own_port}, {}", Time(at), Whose(about), Payload(payload))
@@ -47,6 +51,8 @@ fn request_line(at: Instant, about: Option<Asked>, request: &Request) -> String 
 fn event_line(about: Option<Asked>, event: &Event) -> String {
     match event {
         Event::Connect(completion) => completion_line(about, completion),
+        Event::Held(_) => format!("WAIT {}, for the next machine's hardware address", Whose(about)),
+        Event::Left { at, .. } => format!("SENT {} {}", Time(*at), Whose(about)),
         Event::Sent { at, local, held, .. } => {
             let held = if *held == 0 { String::new() } else { format!(", {held} calls failed before") };
             format!("SENT {} {}, from port {local}{held}", Time(*at), Whose(about))
@@ -77,6 +83,8 @@ fn completion_line(about: Option<Asked>, completion: &Completion) -> String {
         Outcome::Refused => format!("RCVD {at} {whose}, refused"),
         Outcome::SynAck(segment) => format!("RCVD {at} {whose}, SYN-ACK, {}", Header(segment)),
         Outcome::Reset(segment) => format!("RCVD {at} {whose}, RST, {}", Header(segment)),
+        Outcome::Pong(pong) => format!("RCVD {at} {whose}, {}", Answer(pong)),
+        Outcome::OffLink => format!("FAIL {at} {whose}, on no link of ours"),
         Outcome::Icmp(icmp) => format!("RCVD {at} {} about {whose}", Error(icmp)),
         Outcome::TimedOut => format!("FAIL {at} {whose}, ETIMEDOUT"),
         Outcome::Local(fault) => format!("FAIL {at} {whose}, {}", Fault(fault)),
@@ -93,6 +101,8 @@ fn error_line(error: &DatagramError) -> String {
         | Outcome::Refused
         | Outcome::SynAck(_)
         | Outcome::Reset(_)
+        | Outcome::Pong(_)
+        | Outcome::OffLink
         | Outcome::TimedOut => {
             format!("RCVD {at} {to}, {:?}, {quoted} bytes quoted", error.outcome)
         }
@@ -105,6 +115,20 @@ struct Header(Segment);
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TTL {}, window {}", self.0.ttl, self.0.window)
+    }
+}
+
+/// What a host answered a ping with.
+struct Answer(Pong);
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Pong::Neighbour { mac } => write!(f, "is at {mac}"),
+            Pong::Echo { ttl } => write!(f, "echo reply, TTL {ttl}"),
+            Pong::Timestamp { ttl } => write!(f, "timestamp reply, TTL {ttl}"),
+            Pong::Datagram { ttl } => write!(f, "datagram, TTL {ttl}"),
+        }
     }
 }
 

@@ -200,7 +200,7 @@ impl Core {
     pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         // What is overdue is silent, most likely, and holds nobody up; but where answers come late it may stand in a queue.
         let clear = self.swelling.looks_clear(now);
-        let waiting = if clear { self.flight.on_time() } else { self.flight.len() };
+        let waiting = if clear { self.flight.on_time() } else { self.flight.sent() };
         self.flight.len() < self.most_open
             && (self.window.has_room(waiting, (self.rtt.smoothed(), clear), now) || self.floor.is_due(now))
     }

@@ -94,6 +94,8 @@ impl Engine {
         let core = &mut self.core;
         match event {
             Event::Connect(completion) => self.connect_ended(completion),
+            Event::Held(probe) => core.flight.hold(probe),
+            Event::Left { probe, at } => core.flight.left(probe, at),
             Event::Sent { probe, at, local, held } => {
                 core.tally.pending_errors += u64::from(held);
                 match (core.flight.get(probe), &mut self.strategy) {

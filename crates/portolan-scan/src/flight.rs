@@ -51,6 +51,9 @@ pub(crate) enum Ripe {
     Over(ProbeId, Attempt),
 }
 
+/// How long an attempt may be held: every door gives up the next machine sooner, and says so.
+const LONGEST_HELD: Duration = Duration::from_secs(10);
+
 /// The attempts that wait for an answer, each with its deadlines: when it is overdue, and when it is over.
 ///
 /// An attempt's name carries a keyed hash of what was asked and when, so that a late or forged completion
@@ -59,6 +62,7 @@ pub(crate) struct Flight {
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     overdue: usize,
+    held: usize,
     deadlines: Heap,
     key: u64,
     sequence: u64,
@@ -69,8 +73,11 @@ pub(crate) struct Flight {
 struct Slot {
     tag: u32,
     attempt: Attempt,
+    patience: Patience,
     /// When it is over; the heap knows when it is overdue until it is.
     end: Instant,
+    /// It has not left: it waits for its way.
+    held: bool,
 }
 
 impl Flight {
@@ -79,6 +86,7 @@ impl Flight {
             slots: Vec::new(),
             free: Vec::new(),
             overdue: 0,
+            held: 0,
             deadlines: Heap::default(),
             key,
             sequence: 0,
@@ -91,15 +99,21 @@ impl Flight {
         self.slots.len() - self.free.len()
     }
 
-    /// How many wait whose answer is not overdue.
+    /// How many of them have left.
+    pub(crate) fn sent(&self) -> usize {
+        self.len() - self.held
+    }
+
+    /// How many of those that have left wait for an answer that is not overdue.
     pub(crate) fn on_time(&self) -> usize {
-        self.len() - self.overdue
+        self.sent() - self.overdue
     }
 
     /// Adds an attempt and gives it its name.
     pub(crate) fn launch(&mut self, attempt: Attempt, patience: Patience) -> ProbeId {
         let tag = self.tag(&attempt);
-        let entry = Slot { tag, attempt, end: attempt.asked + patience.end };
+        let end = attempt.asked + patience.end;
+        let entry = Slot { tag, attempt, patience, end, held: false };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(entry);
@@ -148,6 +162,29 @@ impl Flight {
         Some(Ripe::Over(probe, attempt))
     }
 
+    /// An attempt has not left yet: its patience begins when it does.
+    pub(crate) fn hold(&mut self, probe: ProbeId) {
+        let Some(Some(slot)) = self.slots.get_mut(probe.slot as usize) else { return };
+        if slot.tag == probe.tag && !slot.held && !slot.attempt.overdue {
+            slot.held = true;
+            slot.end = slot.attempt.asked + LONGEST_HELD;
+            self.held += 1;
+            self.deadlines.set(probe.slot, slot.end);
+        }
+    }
+
+    /// An attempt that was held left then.
+    pub(crate) fn left(&mut self, probe: ProbeId, at: Instant) {
+        let Some(Some(slot)) = self.slots.get_mut(probe.slot as usize) else { return };
+        if slot.tag == probe.tag && slot.held {
+            slot.held = false;
+            slot.attempt.asked = at;
+            slot.end = at + slot.patience.end;
+            self.held -= 1;
+            self.deadlines.set(probe.slot, at + slot.patience.overdue.min(slot.patience.end));
+        }
+    }
+
     /// An attempt that is still listened for is so at least until then.
     pub(crate) fn extend(&mut self, probe: ProbeId, until: Instant) {
         let Some(Some(slot)) = self.slots.get_mut(probe.slot as usize) else { return };
@@ -177,7 +214,7 @@ impl Flight {
     /// Brings deadlines forward: to what `shorter` says, where that is earlier.
     pub(crate) fn hasten(&mut self, shorter: impl Fn(&Attempt) -> Option<Patience>) {
         for (place, entry) in (0u32..).zip(&mut self.slots) {
-            let Some(slot) = entry else { continue };
+            let Some(slot) = entry.as_mut().filter(|slot| !slot.held) else { continue };
             let Some(patience) = shorter(&slot.attempt) else { continue };
             let asked = slot.attempt.asked;
             slot.end = slot.end.min(asked + patience.end);
@@ -192,6 +229,7 @@ impl Flight {
     fn release(&mut self, slot: u32) {
         let left = self.slots[slot as usize].take();
         self.overdue -= usize::from(left.is_some_and(|slot| slot.attempt.overdue));
+        self.held -= usize::from(left.is_some_and(|slot| slot.held));
         self.free.push(slot);
         self.deadlines.remove(slot);
     }
@@ -251,6 +289,32 @@ mod tests {
         assert_eq!(flight.deadline(), Some(Instant::ZERO + Duration::from_secs(1)));
         let now = Instant::ZERO + Duration::from_secs(2);
         assert_eq!((over(&mut flight, now), flight.len()), (vec![2, 3], 1));
+    }
+
+    #[test]
+    fn the_patience_of_what_is_held_begins_when_it_leaves() {
+        let mut flight = Flight::new(7, true);
+        let millis = Duration::from_millis;
+        let patience = Patience { overdue: millis(20), end: millis(100) };
+        let [first, second] = [80, 81].map(|port| flight.launch(attempt(port), patience));
+        flight.hold(first);
+        flight.hold(first);
+        assert_eq!((flight.len(), flight.sent(), flight.on_time()), (2, 1, 1));
+        assert_eq!(over(&mut flight, Instant::ZERO + millis(3000)), [81]);
+        flight.hasten(|_| Some(patience));
+        flight.left(second, Instant::ZERO);
+        flight.left(first, Instant::ZERO + millis(3000));
+        assert_eq!((flight.sent(), flight.on_time()), (1, 1));
+        assert_eq!(over(&mut flight, Instant::ZERO + millis(3099)), []);
+        assert_eq!(flight.on_time(), 0, "overdue");
+        let attempt = flight.claim(first).expect("it is listened for");
+        assert_eq!(attempt.asked, Instant::ZERO + millis(3000));
+        assert_eq!((flight.len(), flight.sent(), flight.on_time()), (0, 0, 0));
+        // No door holds for ever.
+        let third = flight.launch(Attempt { overdue: false, ..attempt }, patience);
+        flight.hold(third);
+        assert_eq!(over(&mut flight, attempt.asked + LONGEST_HELD), [80]);
+        assert_eq!(flight.sent(), 0);
     }
 
     fn over(flight: &mut Flight, now: Instant) -> Vec<u32> {

@@ -32,6 +32,8 @@ struct Waiting {
     syn: Syn,
     /// When it left, as far as that is known.
     sent: Option<Instant>,
+    /// It waited for its way.
+    held: bool,
 }
 
 impl<D: Frames> Framed<D> {
@@ -76,7 +78,7 @@ impl<D: Frames> Framed<D> {
         if slot >= self.waiting.len() {
             self.waiting.resize(slot + 1, None);
         }
-        self.waiting[slot] = Some(Waiting { probe, syn, sent: None });
+        self.waiting[slot] = Some(Waiting { probe, syn, sent: None, held: false });
     }
 
     fn fail(&mut self, probe: ProbeId, fault: LocalFault) {
@@ -91,6 +93,11 @@ impl<D: Frames> Framed<D> {
     }
 }
 
+/// The SYN of this name.
+fn find(waiting: &mut [Option<Waiting>], probe: ProbeId) -> Option<&mut Waiting> {
+    waiting.get_mut(probe.slot as usize)?.as_mut().filter(|waiting| waiting.probe == probe)
+}
+
 /// The SYN of this name, taken out.
 fn take(waiting: &mut [Option<Waiting>], probe: ProbeId) -> Option<Waiting> {
     waiting.get_mut(probe.slot as usize)?.take_if(|waiting| waiting.probe == probe)
@@ -99,10 +106,14 @@ fn take(waiting: &mut [Option<Waiting>], probe: ProbeId) -> Option<Waiting> {
 /// What something heard means to those who wait.
 fn event(secret: (u64, u64), waiting: &mut [Option<Waiting>], heard: Heard<'_>) -> Option<Event> {
     match heard {
+        Heard::Held { probe } => {
+            find(waiting, probe)?.held = true;
+            Some(Event::Held(probe))
+        }
         Heard::Sent { probe, at } => {
-            let waiting = waiting.get_mut(probe.slot as usize)?.as_mut();
-            waiting.filter(|waiting| waiting.probe == probe)?.sent = Some(at);
-            None
+            let waiting = find(waiting, probe)?;
+            waiting.sent = Some(at);
+            waiting.held.then_some(Event::Left { probe, at })
         }
         Heard::Unsent { probe, at, fault } => {
             take(waiting, probe)?;

@@ -144,6 +144,7 @@ impl Sockets for Chaos {
         for request in outbox.drain(..) {
             let (probe, to, payload) = match request {
                 Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
+                Request::Ping { probe, to, .. } => (probe, Endpoint::tcp(to, 0), None),
                 Request::Datagram { probe, to, payload, .. } => (probe, to, Some(payload)),
                 Request::Abandon(_) => continue,
             };

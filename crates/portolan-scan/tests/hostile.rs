@@ -385,6 +385,7 @@ impl Sockets for Hostile {
             }
             let (probe, to, payload) = match request {
                 Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
+                Request::Ping { probe, to, .. } => (probe, Endpoint::tcp(to, 0), None),
                 Request::Datagram { probe, to, payload, own_port } => {
                     let told = self.send(probe, to, own_port);
                     let left = matches!(told, Event::Sent { .. });

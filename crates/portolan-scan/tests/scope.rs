@@ -55,6 +55,10 @@ impl Sockets for Watched {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.iter() {
             match request {
+                Request::Ping { probe, to, .. } => {
+                    self.asked.push((self.door.now(), *to));
+                    self.waiting.insert(probe.slot);
+                }
                 Request::Connect { probe, to }
                 | Request::Syn { probe, to }
                 | Request::Datagram { probe, to, .. } => {

@@ -96,7 +96,9 @@ impl Sockets for SimSockets {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
                 // Who turns it into a packet stands around this door.
-                Request::Syn { probe, .. } => self.end_at_once(probe, LocalFault::Permission),
+                Request::Syn { probe, .. } | Request::Ping { probe, .. } => {
+                    self.end_at_once(probe, LocalFault::Permission);
+                }
                 Request::Datagram { probe, to, payload, own_port } => {
                     self.send_datagram(probe, to, payload.into(), own_port);
                 }

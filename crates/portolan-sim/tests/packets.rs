@@ -125,6 +125,7 @@ fn knock(door: &mut SimSockets, ports: impl IntoIterator<Item = u16>) {
 
 #[derive(Clone, PartialEq, Debug)]
 enum Noted {
+    Held(u32),
     Sent(u32, Instant),
     Unsent(u32, Instant, LocalFault),
     Packet(Instant, Vec<u8>),
@@ -148,6 +149,7 @@ fn listen_to_all(door: &mut SimSockets, ms: u64, inbox: &mut Vec<Event>) -> Vec<
         door.receive(inbox);
         door.hear(&mut |heard| {
             told.push(match heard {
+                Heard::Held { probe } => Noted::Held(probe.slot),
                 Heard::Sent { probe, at } => Noted::Sent(probe.slot, at),
                 Heard::Unsent { probe, at, fault } => Noted::Unsent(probe.slot, at, fault),
                 Heard::Packet { at, packet, .. } => Noted::Packet(at, packet.to_vec()),
@@ -353,7 +355,12 @@ fn what_never_left_is_told_with_its_reason() {
         let mut door = door("", host, machine);
         assert_eq!(door.source(to(HOST, 1).address).is_err(), fault == LocalFault::NoRoute);
         knock(&mut door, 1..=3);
-        let mut told = listen(&mut door, 4000);
+        let told = listen(&mut door, 4000);
+        let (held, mut told): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|told| matches!(told, Noted::Held(_)));
+        // Whoever asks for a neighbour lets packets wait, and tells that first.
+        let waits = matches!(fault, LocalFault::NoNeighbour { .. });
+        assert_eq!(held, if waits { (1..=3).map(Noted::Held).collect() } else { vec![] });
         told.sort_by_key(|told| match told {
             Noted::Unsent(slot, ..) => *slot,
             other => panic!("{other:?}"),

@@ -55,7 +55,7 @@ fn believe(to: Endpoint, outcome: &Outcome) -> Told {
             told(reason, icmp.from)
         }
         Outcome::Local(LocalFault::Firewall) => told(Reason::LocalFirewall, None),
-        Outcome::TimedOut | Outcome::Local(_) => Told::SILENCE,
+        Outcome::TimedOut | Outcome::Pong(_) | Outcome::OffLink | Outcome::Local(_) => Told::SILENCE,
     }
 }
 

@@ -171,6 +171,7 @@ impl Trace for Notebook {
     fn request(&mut self, _at: Instant, about: Option<Asked>, request: &Request) {
         let to = match request {
             Request::Connect { to, .. } | Request::Syn { to, .. } | Request::Datagram { to, .. } => Some(*to),
+            Request::Ping { to, ping, .. } => Some(Endpoint::tcp(*to, ping.port().unwrap_or(0))),
             Request::Abandon(_) => None,
         };
         assert!(to.is_none() || to == about.map(|asked| asked.to), "{request:?} is not about {about:?}");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Capacity, Event, ProbeId, Request, Sockets};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transport};
 use crate::time::Instant;
 
 /// Who is told what passes a [`Traced`] door: each request before it is carried out, each event when it is handed on,
@@ -61,6 +61,12 @@ impl<D, T> Traced<D, T> {
     fn named(&mut self, request: &Request) -> Option<Asked> {
         let (probe, to, last) = match *request {
             Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, Last::Completion),
+            // A host has no port; whoever reads it knows what was asked.
+            Request::Ping { probe, to, ping } => {
+                let endpoint =
+                    Endpoint { address: to, transport: Transport::Tcp, port: ping.port().unwrap_or(0) };
+                (probe, endpoint, Last::Completion)
+            }
             Request::Datagram { probe, to, own_port: true, .. } => (probe, to, Last::Port),
             Request::Datagram { probe, to, own_port: false, .. } => (probe, to, Last::Fate),
             Request::Abandon(probe) => return self.waiting.remove(&probe).map(|(asked, _)| asked),
@@ -75,7 +81,7 @@ impl<D, T> Traced<D, T> {
         let (probe, is_last) = match event {
             Event::Connect(completion) => (completion.probe, true),
             Event::Unsent { probe, .. } => (*probe, true),
-            Event::Sent { probe, .. } => (*probe, false),
+            Event::Sent { probe, .. } | Event::Held(probe) | Event::Left { probe, .. } => (*probe, false),
             Event::Datagram(_) | Event::Error(_) | Event::Overrun { .. } => return None,
         };
         let (asked, last) = *self.waiting.get(&probe)?;

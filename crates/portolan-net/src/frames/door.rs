@@ -40,7 +40,15 @@ pub struct PacketDoor {
 struct Fate {
     probe: ProbeId,
     at: Instant,
-    fault: Option<LocalFault>,
+    fated: Fated,
+}
+
+/// What became of it.
+#[derive(Copy, Clone, Debug)]
+enum Fated {
+    Sent,
+    Held,
+    Unsent(LocalFault),
 }
 
 /// A packet on its way out.
@@ -104,10 +112,14 @@ impl PacketDoor {
             let at = self.sockets.now();
             let (sent, stopped) = self.link.send(&packets[done..]);
             let (left, rest) = leaving[done..].split_at(sent.min(packets.len() - done));
-            self.fates.extend(left.iter().map(|leaving| Fate { probe: leaving.probe, at, fault: None }));
+            self.fates.extend(left.iter().map(|leaving| Fate {
+                probe: leaving.probe,
+                at,
+                fated: Fated::Sent,
+            }));
             done += left.len();
             if let (Some(errno), Some(first)) = (stopped, rest.first()) {
-                self.fates.push(Fate { probe: first.probe, at, fault: Some(fault(errno)) });
+                self.fates.push(Fate { probe: first.probe, at, fated: Fated::Unsent(fault(errno)) });
                 done += 1;
             } else if left.is_empty() {
                 // Neither sent nor refused: no kernel does that. It is not tried for ever.
@@ -121,7 +133,7 @@ impl PacketDoor {
         self.fates.extend(leaving.iter().map(|leaving| Fate {
             probe: leaving.probe,
             at,
-            fault: Some(fault),
+            fated: Fated::Unsent(fault),
         }));
     }
 
@@ -146,7 +158,7 @@ impl PacketDoor {
         while let Some((hop, held)) = self.neighbours.poll_lost(now) {
             self.fates.extend(held.iter().map(|held| {
                 let fault = LocalFault::NoNeighbour { on_link: held.to.ip() == hop.ip };
-                Fate { probe: held.probe, at: now, fault: Some(fault) }
+                Fate { probe: held.probe, at: now, fated: Fated::Unsent(fault) }
             }));
         }
     }
@@ -227,7 +239,7 @@ impl Frames for PacketDoor {
         for one in batch.iter() {
             let (probe, to) = (one.probe, one.to);
             match self.way(to, one.packet, now) {
-                Err(fault) => self.fates.push(Fate { probe, at: now, fault: Some(fault) }),
+                Err(fault) => self.fates.push(Fate { probe, at: now, fated: Fated::Unsent(fault) }),
                 Ok(way) if !way.resolves => {
                     let dispatch = dispatch(way.hop.interface, one.packet, LinkAddress::default());
                     leaving.push(Leaving { probe, dispatch });
@@ -239,10 +251,11 @@ impl Frames for PacketDoor {
                     }
                     None => {
                         let held = Held { probe, to, packet: one.packet.into() };
-                        if !self.neighbours.hold(way.hop, held, now) {
-                            let fault = Some(LocalFault::NoBuffers);
-                            self.fates.push(Fate { probe, at: now, fault });
-                        }
+                        let fated = match self.neighbours.hold(way.hop, held, now) {
+                            true => Fated::Held,
+                            false => Fated::Unsent(LocalFault::NoBuffers),
+                        };
+                        self.fates.push(Fate { probe, at: now, fated });
                     }
                 },
             }
@@ -285,10 +298,11 @@ impl Frames for PacketDoor {
 
 impl Fate {
     fn told(self) -> Heard<'static> {
-        let Fate { probe, at, fault } = self;
-        match fault {
-            None => Heard::Sent { probe, at },
-            Some(fault) => Heard::Unsent { probe, at, fault },
+        let Fate { probe, at, fated } = self;
+        match fated {
+            Fated::Sent => Heard::Sent { probe, at },
+            Fated::Held => Heard::Held { probe },
+            Fated::Unsent(fault) => Heard::Unsent { probe, at, fault },
         }
     }
 }

@@ -98,6 +98,10 @@ impl SocketDoor {
                     None => self.connects.connect(probe, to, &self.machine),
                 },
             },
+            Request::Ping { probe, to, .. } => {
+                let to = Endpoint::tcp(to, 0);
+                self.connects.refuse(probe, to, LocalFault::Permission, &self.machine);
+            }
             // Without packets of our own making there is no SYN of our own either.
             Request::Syn { probe, to } => {
                 self.connects.refuse(probe, to, LocalFault::Permission, &self.machine);

@@ -30,7 +30,7 @@ pub fn judge(endpoint: Endpoint, outcome: &Outcome, ttl: Option<u8>) -> Judgemen
         // A "port unreachable" for TCP is a rule: a host without a listener answers with a RST.
         Outcome::Icmp(icmp) => icmp::judge(endpoint.address, icmp),
         Outcome::Local(fault) => Judgement::Provisional(local(*fault)),
-        Outcome::TimedOut => Judgement::Silence,
+        Outcome::TimedOut | Outcome::Pong(_) | Outcome::OffLink => Judgement::Silence,
     }
 }
 
@@ -43,7 +43,7 @@ pub fn fact(outcome: &Outcome) -> Option<Fact> {
         Outcome::Reset(segment) => Some(Fact::Reset(*segment)),
         Outcome::Icmp(icmp) => Some(Fact::Icmp(*icmp)),
         Outcome::Local(fault) => Some(Fact::Local(*fault)),
-        Outcome::TimedOut => None,
+        Outcome::TimedOut | Outcome::Pong(_) | Outcome::OffLink => None,
     }
 }
 
@@ -52,7 +52,7 @@ pub fn is_from_target(endpoint: Endpoint, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Connected { .. } | Outcome::Refused | Outcome::SynAck(_) | Outcome::Reset(_) => true,
         Outcome::Icmp(icmp) => icmp.from == Some(endpoint.address),
-        Outcome::TimedOut | Outcome::Local(_) => false,
+        Outcome::TimedOut | Outcome::Pong(_) | Outcome::OffLink | Outcome::Local(_) => false,
     }
 }
 

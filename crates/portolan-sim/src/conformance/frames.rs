@@ -166,6 +166,10 @@ impl Talk {
         let ports = door.ports();
         door.hear(&mut |heard| match heard {
             Heard::Sent { probe, at } => self.fates.push((probe, at)),
+            Heard::Held { probe } => {
+                let told = self.fates.iter().any(|(other, _)| *other == probe);
+                assert!(!told, "{probe:?} was sent before it was held");
+            }
             Heard::Packet { at, packet, .. } => {
                 self.answers
                     .extend(Answer::read(packet, at).filter(|answer| ports.contains(&answer.local.1)));

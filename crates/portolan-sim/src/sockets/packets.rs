@@ -36,6 +36,7 @@ pub(super) struct Packets {
 
 #[derive(Debug)]
 enum Waiting {
+    Held { probe: ProbeId },
     Sent { probe: ProbeId, at: Instant },
     Unsent { probe: ProbeId, at: Instant, fault: LocalFault },
     Packet { at: Instant, bytes: Vec<u8> },
@@ -115,6 +116,7 @@ impl SimSockets {
         };
         let host = self.world.host(to);
         if let Some((fault, after)) = self.no_neighbour(syn.to, host) {
+            self.packets.waiting.push(Waiting::Held { probe });
             return self.agenda.put(at + after, Step::Unsent(probe, fault));
         }
         self.counters.syns += 1;
@@ -186,6 +188,7 @@ impl SimSockets {
 impl Waiting {
     fn as_heard(&self) -> Heard<'_> {
         match self {
+            Waiting::Held { probe } => Heard::Held { probe: *probe },
             Waiting::Sent { probe, at } => Heard::Sent { probe: *probe, at: *at },
             Waiting::Unsent { probe, at, fault } => Heard::Unsent { probe: *probe, at: *at, fault: *fault },
             Waiting::Packet { at, bytes } => Heard::Packet { at: *at, packet: bytes, checksummed: true },

@@ -50,6 +50,8 @@ impl UdpHost {
             | Outcome::Refused
             | Outcome::SynAck(_)
             | Outcome::Reset(_)
+            | Outcome::Pong(_)
+            | Outcome::OffLink
             | Outcome::TimedOut => return false,
         }
         true
