@@ -52,6 +52,8 @@ tokens! {
         ErrorQueueEmpty = "error-queue.empty",
         /// The answer acknowledges the sequence number of our SYN.
         SynAcknowledged = "syn.acknowledged",
+        /// The RST bears the number that our ACK named.
+        AckReset = "ack.reset",
         /// The RST crossed fewer hops than what the host itself answered.
         ResetFromNearer = "reset.from-nearer",
         /// The RST crossed as many hops as what the host itself answered.
@@ -114,6 +116,8 @@ tokens! {
         AnyAnswer = "any-answer",
         /// A repair on this machine.
         FixHere = "fix-here",
+        /// A SYN would tell open from closed.
+        AskBySyn = "ask-by-syn",
         /// A question in the protocol that is spoken there.
         OtherPayload = "other-payload",
     }

@@ -167,6 +167,11 @@ impl Endpoint {
         Endpoint { address, transport: Transport::Tcp, port }
     }
 
+    /// A UDP endpoint.
+    pub const fn udp(address: Address, port: u16) -> Self {
+        Endpoint { address, transport: Transport::Udp, port }
+    }
+
     /// `address:port`, the address of IPv6 in brackets, as other tools read it.
     pub fn host_port(self) -> String {
         if self.address.is_ipv6() {

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::endpoint::{Address, Endpoint};
+use crate::ping::{Ping, Pong};
 use crate::reason::Reason;
 use crate::time::Instant;
 use crate::udp_probe::Likeness;
@@ -71,6 +72,8 @@ pub enum LocalFault {
     Firewall,
     /// ENETUNREACH or EHOSTUNREACH before anything was sent.
     NoRoute,
+    /// This machine's kernel answers for the address itself: no packet to it passes a wire.
+    OwnAddress,
     /// Nobody answers ARP or NDP for the next machine.
     NoNeighbour {
         /// The next machine would have been the target itself, not a gateway of ours.
@@ -99,6 +102,7 @@ impl LocalFault {
         match self {
             LocalFault::Firewall => Reason::LocalFirewall,
             LocalFault::NoRoute => Reason::LocalNoRoute,
+            LocalFault::OwnAddress => Reason::LocalOwnAddress,
             LocalFault::NoNeighbour { on_link: true } => Reason::NoNeighbour,
             LocalFault::NoNeighbour { on_link: false } => Reason::LocalNoNeighbour,
             LocalFault::Permission => Reason::LocalPermission,
@@ -113,11 +117,20 @@ impl LocalFault {
 /// What was observed. Nothing here is inferred: seen on the wire, or told by the kernel.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Fact {
-    /// An attempt started: `connect` was called, or a SYN was sent.
+    /// An attempt started: `connect` was called, or a SYN or an ACK was sent.
     Asked {
         /// The attempt's number, from 1.
         attempt: u8,
     },
+    /// The host itself was asked whether it is there.
+    Pinged {
+        /// By what.
+        ping: Ping,
+        /// The round's number, from 1.
+        attempt: u8,
+    },
+    /// It answered that.
+    Pong(Pong),
     /// `connect` succeeded; the name of our end.
     Connected {
         /// Our end of the connection.
@@ -127,7 +140,7 @@ pub enum Fact {
     Refused,
     /// A SYN-ACK came that acknowledges the sequence number of our SYN.
     SynAck(Segment),
-    /// A RST came that acknowledges it.
+    /// A RST came that acknowledges it, or bears the number that our ACK named.
     Reset(Segment),
     /// An ICMP error came that quotes our packet: from the error queue, or off the wire.
     Icmp(Icmp),
@@ -148,6 +161,8 @@ pub enum Fact {
         bytes: u16,
         /// Whether it is an answer to what was asked.
         likeness: Likeness,
+        /// The TTL or hop limit it arrived with, where it was read off the wire.
+        ttl: Option<u8>,
     },
     /// Nothing came back.
     Silence {
@@ -173,14 +188,16 @@ impl Fact {
     /// The layer at which it was observed.
     pub const fn layer(&self) -> Layer {
         match self {
+            Fact::Pinged { ping, .. } => ping.layer(),
+            Fact::Pong(pong) => pong.layer(),
             Fact::Icmp(_) => Layer::Internet,
             Fact::Local(LocalFault::NoNeighbour { .. }) => Layer::Link,
             Fact::Datagram { likeness: Likeness::Echoes | Likeness::Fits, .. }
             | Fact::Local(LocalFault::NoDescriptors)
             | Fact::Stopped => Layer::Application,
-            Fact::Local(LocalFault::Firewall | LocalFault::NoRoute | LocalFault::Permission) => {
-                Layer::Internet
-            }
+            Fact::Local(
+                LocalFault::Firewall | LocalFault::NoRoute | LocalFault::OwnAddress | LocalFault::Permission,
+            ) => Layer::Internet,
             _ => Layer::Transport,
         }
     }

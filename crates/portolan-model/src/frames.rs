@@ -9,8 +9,13 @@ use std::ops::{Range, RangeInclusive};
 
 use crate::endpoint::Address;
 use crate::evidence::LocalFault;
+use crate::ping::Mac;
 use crate::sockets::{ProbeId, Sockets};
 use crate::time::Instant;
+
+mod numbers;
+
+pub use numbers::Numbers;
 
 /// Packets to send, in order. Their bytes stand in one buffer, which is used again: sending allocates nothing.
 #[derive(Clone, Default, Debug)]
@@ -86,7 +91,8 @@ impl Batch {
 /// What a door of packets has to tell.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Heard<'a> {
-    /// A packet of ours waits until somebody tells who the next machine is. Its fate is told later.
+    /// A packet of ours waits until somebody tells who the next machine is, or a neighbour was asked. What becomes of it is
+    /// told later.
     Held {
         /// Which.
         probe: ProbeId,
@@ -98,7 +104,7 @@ pub enum Heard<'a> {
         /// When: the moment before the call that sent it.
         at: Instant,
     },
-    /// A packet of ours never left this machine.
+    /// A packet of ours never left this machine, or a neighbour that was asked did not answer.
     Unsent {
         /// Which.
         probe: ProbeId,
@@ -107,8 +113,26 @@ pub enum Heard<'a> {
         /// Why.
         fault: LocalFault,
     },
-    /// A packet came in that may concern us: it goes to one of [`Frames::ports`] over TCP, or is an ICMP message. It may
-    /// be anybody's, and anything: nothing of it was checked.
+    /// A neighbour that was asked says that it is there.
+    Neighbour {
+        /// Which.
+        probe: ProbeId,
+        /// When it was last asked.
+        asked: Instant,
+        /// When it answered.
+        at: Instant,
+        /// Its hardware address.
+        mac: Mac,
+    },
+    /// Who was to be asked as a neighbour is none: it is behind a gateway, or its link has no hardware addresses to ask for.
+    OffLink {
+        /// Which.
+        probe: ProbeId,
+        /// When that was known.
+        at: Instant,
+    },
+    /// A packet came in that may concern us: it goes to one of [`Frames::ports`] over TCP or UDP, to one of
+    /// [`Frames::datagram_ports`] over UDP, or is an ICMP message. It may be anybody's, and anything: nothing of it was checked.
     Packet {
         /// When the kernel saw it.
         at: Instant,
@@ -117,6 +141,9 @@ pub enum Heard<'a> {
         /// Whether it carries its checksums: what another machine sent does; what comes from this machine may not yet, where
         /// the card was to compute them.
         checksummed: bool,
+        /// Whether the kernel does not see it, if it answers a SYN of ours (see [`Frames::keep_answers`]): then nobody
+        /// replies to it but us.
+        kept: bool,
     },
     /// Our own ring was full: so many packets were lost in it since the last time this was told.
     Lost {
@@ -131,19 +158,36 @@ pub enum Heard<'a> {
 pub trait Frames: Sockets {
     /// From which address of ours a packet to `to` leaves, or why none would.
     ///
-    /// An address that the kernel itself answers for (loopback, our own) is [`LocalFault::NoRoute`] here: no packet to it
+    /// An address that the kernel itself answers for (loopback, our own) is [`LocalFault::OwnAddress`] here: no packet to it
     /// passes a wire.
     fn source(&mut self, to: Address) -> Result<IpAddr, LocalFault>;
 
-    /// The TCP ports of ours that no socket of this machine uses or will be given: what comes to them is for us.
+    /// The TCP and UDP ports of ours that no socket of this machine uses or will be given: what comes to them is for us.
     fn ports(&self) -> RangeInclusive<u16>;
+
+    /// The UDP ports of ours, none of [`Frames::ports`], that are held for the datagrams of a scan: no socket reads what comes
+    /// to them, and nobody refuses it. None where those leave by sockets only.
+    fn datagram_ports(&self) -> &[u16];
 
     /// How many answers the door holds until they are read.
     fn room(&self) -> usize;
 
+    /// Keeps answers to our SYNs from this machine's own kernel, which knows nothing of those SYNs and would refuse every
+    /// SYN-ACK: on the way to `towards`, where that can be done; whether it could be done to any of them. Of each packet it is
+    /// told whether it was ([`Heard::Packet`]).
+    ///
+    /// Nobody else's packets are kept from it: an answer is a SYN-ACK or a RST to one of [`Frames::ports`] that
+    /// acknowledges one of `numbers`. A stranger's is taken for one by a chance of 1 in 2^16.
+    fn keep_answers(&mut self, numbers: Numbers, towards: &[Address]) -> bool;
+
     /// Sends the packets and empties the batch. The fate of each is told once: [`Heard::Sent`] or [`Heard::Unsent`]; what
     /// has to wait for it is [`Heard::Held`] before.
     fn send(&mut self, batch: &mut Batch);
+
+    /// Asks the link who is behind `to` (ARP, NDP), again and again for a while if need be. The end is told once:
+    /// [`Heard::Neighbour`], [`Heard::OffLink`] or [`Heard::Unsent`], where nobody answered with
+    /// [`LocalFault::NoNeighbour`]; if it is not known at once, [`Heard::Held`] is told before.
+    fn ask_neighbour(&mut self, probe: ProbeId, to: Address);
 
     /// Tells everything that is known by now, without waiting.
     fn hear(&mut self, hear: &mut dyn FnMut(Heard<'_>));

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod confidence;
 mod endpoint;
 mod evidence;
@@ -14,6 +15,7 @@ pub mod frames;
 mod ping;
 mod ports;
 mod progress;
+mod rate;
 mod reason;
 pub mod record;
 mod report;
@@ -27,6 +29,7 @@ mod untrusted;
 mod verdict;
 mod warning;
 
+pub use checkpoint::{Checkpoint, OpenHost, OpenPorts, PlanHash, Ranges};
 pub use confidence::{Because, Confidence, Level, Raise};
 pub use endpoint::{Address, AddressRange, Endpoint, ParseTransportError, Transport};
 pub use evidence::{Evidence, Fact, Icmp, IcmpFamily, Layer, LocalFault, Observation, Segment};
@@ -34,6 +37,7 @@ pub use fold::{Group, RttSummary};
 pub use ping::{Mac, Ping, Pong};
 pub use ports::PortSet;
 pub use progress::{Progress, TimeLeft};
+pub use rate::{LossBy, PaceBecause, Rate, RateStep};
 pub use reason::Reason;
 pub use report::{Begin, Counts, Ended, Finish, HostReport};
 pub use service::Service;
@@ -42,5 +46,5 @@ pub use state::{HostState, PortState};
 pub use time::Instant;
 pub use udp_probe::{Check, Cookie, Likeness, Piece, UdpProbe};
 pub use untrusted::Untrusted;
-pub use verdict::{Claim, Method, Verdict, Why};
+pub use verdict::{Carrier, Claim, Method, Verdict, Why};
 pub use warning::Warning;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::evidence::Layer;
+
 /// A question to a host itself: whether it is there.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Ping {
@@ -47,6 +49,14 @@ pub enum Pong {
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Mac(pub [u8; 6]);
 
+impl Mac {
+    /// Whether somebody chose it himself (a virtual machine, a telephone that hides who made it): the bit of the first
+    /// byte that IEEE 802 section 8.2.2 keeps for that is set. Such an address tells no maker.
+    pub const fn is_local(self) -> bool {
+        self.0[0] & 2 != 0
+    }
+}
+
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -63,6 +73,15 @@ impl Ping {
         }
     }
 
+    /// The layer at which it is asked.
+    pub const fn layer(self) -> Layer {
+        match self {
+            Ping::Neighbour => Layer::Link,
+            Ping::Echo | Ping::Timestamp => Layer::Internet,
+            Ping::Syn(_) | Ping::Ack(_) | Ping::Udp(_) => Layer::Transport,
+        }
+    }
+
     /// The token used in every output, without the port.
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,6 +91,35 @@ impl Ping {
             Ping::Syn(_) => "syn",
             Ping::Ack(_) => "ack",
             Ping::Udp(_) => "udp",
+        }
+    }
+}
+
+impl Pong {
+    /// The layer at which it came.
+    pub const fn layer(self) -> Layer {
+        match self {
+            Pong::Neighbour { .. } => Layer::Link,
+            Pong::Echo { .. } | Pong::Timestamp { .. } => Layer::Internet,
+            Pong::Datagram { .. } => Layer::Transport,
+        }
+    }
+
+    /// The TTL or hop limit it arrived with; a neighbour is never further than the link.
+    pub const fn ttl(self) -> Option<u8> {
+        match self {
+            Pong::Neighbour { .. } => None,
+            Pong::Echo { ttl } | Pong::Timestamp { ttl } | Pong::Datagram { ttl } => Some(ttl),
+        }
+    }
+
+    /// The token used in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Pong::Neighbour { .. } => "neighbour",
+            Pong::Echo { .. } => "echo",
+            Pong::Timestamp { .. } => "timestamp",
+            Pong::Datagram { .. } => "datagram",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::report::Counts;
 pub struct Progress {
     /// Time since the first probe.
     pub elapsed: Duration,
-    /// Endpoints that need no asking any more, by what is known now …
+    /// Endpoints that need no asking any more, by what is known now; hosts, where nothing else is looked for …
     pub settled: u128,
     /// … of so many in this run's part of the plan.
     pub endpoints: u128,

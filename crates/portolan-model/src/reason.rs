@@ -4,8 +4,8 @@ use crate::state::PortState;
 /// One row a reason: its token (nmap's word where nmap has one), the layer that told it, and the
 /// states it may justify. The sentences for people stand in `portolan-explain`, by exhaustive match.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $token:literal, $layer:ident, [$($state:ident),+];)+) => {
-        /// Why a port has its state.
+    ($($(#[$doc:meta])* $name:ident = $token:literal, $layer:ident, [$($state:ident),*];)+) => {
+        /// Why a port, or a host, has its state.
         #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Reason { $($(#[$doc])* $name,)+ }
 
@@ -23,9 +23,9 @@ macro_rules! reasons {
                 match self { $(Reason::$name => Layer::$layer,)+ }
             }
 
-            /// The states that this reason can justify.
+            /// The states of a port that this reason can justify; none if it speaks of hosts alone.
             pub const fn states(self) -> &'static [PortState] {
-                match self { $(Reason::$name => &[$(PortState::$state,)+],)+ }
+                match self { $(Reason::$name => &[$(PortState::$state,)*],)+ }
             }
         }
     };
@@ -38,8 +38,8 @@ reasons! {
     UdpResponse = "udp-response", Transport, [Open];
     /// `connect` was refused and no ICMP error came with it: a RST.
     ConnRefused = "conn-refused", Transport, [Closed];
-    /// A RST acknowledged our SYN.
-    Reset = "reset", Transport, [Closed];
+    /// A RST acknowledged our SYN, or answered our ACK.
+    Reset = "reset", Transport, [Closed, Unfiltered];
     /// ICMP 3/3, ICMPv6 1/4: a reject rule when it answers TCP, or when it answers UDP in another's place.
     PortUnreach = "port-unreach", Internet, [Filtered, Closed];
     /// ICMP 3/9.
@@ -88,6 +88,8 @@ reasons! {
     LocalFirewall = "local-firewall", Internet, [Unknown];
     /// Our own machine has no route there (ENETUNREACH, EHOSTUNREACH at once).
     LocalNoRoute = "local-no-route", Internet, [Unknown];
+    /// The address is our own: no packet to it passes a wire, and by packets alone it was to be asked.
+    LocalOwnAddress = "local-own-address", Internet, [Unknown];
     /// Our own gateway does not answer ARP or NDP.
     LocalNoNeighbour = "local-no-neighbour", Link, [Unknown];
     /// A local policy denies it (EACCES).
@@ -98,6 +100,16 @@ reasons! {
     LocalNoDescriptors = "local-no-fds", Application, [Unknown];
     /// No memory for sockets was left (ENOBUFS, ENOMEM).
     LocalNoBuffers = "local-no-buffers", Link, [Unknown];
+    /// An echo reply (RFC 792, RFC 4443 section 4.2).
+    EchoReply = "echo-reply", Internet, [];
+    /// A timestamp reply (RFC 792).
+    TimestampReply = "timestamp-reply", Internet, [];
+    /// It says by ARP that it is behind the address (RFC 826).
+    ArpResponse = "arp-response", Link, [];
+    /// The same by a neighbour advertisement (RFC 4861 section 4.4).
+    NdResponse = "nd-response", Link, [];
+    /// The address is one of our own: no packet needs to leave to know it.
+    LocalhostResponse = "localhost-response", Internet, [];
     /// Another failure of our own machine; the errno is in the evidence.
     LocalError = "local-error", Application, [Unknown];
 }
@@ -109,6 +121,7 @@ impl Reason {
             self,
             Reason::LocalFirewall
                 | Reason::LocalNoRoute
+                | Reason::LocalOwnAddress
                 | Reason::LocalNoNeighbour
                 | Reason::LocalPermission
                 | Reason::LocalNoPorts

@@ -8,6 +8,7 @@
 //! Numbers are JSON numbers; those that can pass 2^53 are named in the schema.
 
 mod begin;
+mod checkpoint;
 mod evidence;
 mod ports;
 mod progress;
@@ -17,11 +18,12 @@ mod warning;
 
 use serde::Serialize;
 
-pub use begin::{BeginRecord, PlanRecord};
+pub use begin::{BeginRecord, PingRecord, PlanRecord};
+pub use checkpoint::{CHECKPOINT, CheckpointHeader, CheckpointRecord, Typed};
 pub use evidence::{FactRecord, ObservationRecord};
 pub use ports::{PortsRecord, RttRecord, TargetRecord};
 pub use progress::{LeftRecord, ProgressRecord};
-pub use totals::{CountsRecord, FinishRecord, HostRecord, HostsRecord};
+pub use totals::{CountsRecord, FinishRecord, HostRecord, HostsRecord, RateRecord, RateStepRecord};
 pub use verdict::{ConfidenceRecord, ServiceRecord, VerdictRecord};
 pub use warning::{WarningDetails, WarningRecord};
 

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
 use crate::endpoint::Address;
+use crate::evidence::Observation;
+use crate::ping::{Mac, Ping};
+use crate::rate::Rate;
 use crate::reason::Reason;
 use crate::state::{HostState, PortState};
 use crate::untrusted::Untrusted;
-use crate::verdict::{Method, Why};
+use crate::verdict::{Carrier, Method, Why};
 
 /// What a scan is going to do, told before the first probe.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,10 +32,18 @@ pub struct Begin {
     pub addresses: u128,
     /// How many endpoints (address and port).
     pub endpoints: u128,
+    /// Nothing but hosts is looked for: no port is asked.
+    pub hosts_only: bool,
+    /// How hosts are looked for before their ports are asked; empty if they are not.
+    pub pings: Vec<Ping>,
     /// How ports are asked.
     pub methods: Vec<Method>,
     /// Why TCP ports are asked so, if any are.
     pub why: Option<Why>,
+    /// Whether what answers our SYNs is kept from this machine's kernel, if SYNs of our own are sent.
+    pub answers_kept: Option<bool>,
+    /// What carries datagrams, if UDP is asked.
+    pub udp_by: Option<Carrier>,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order.
@@ -56,6 +67,10 @@ pub struct HostReport {
     pub state: HostState,
     /// What told its state, if anything did.
     pub reason: Option<Reason>,
+    /// What the discovery of hosts saw of it, in the order of time; empty where none was made.
+    pub evidence: Vec<Observation>,
+    /// Its hardware address, if it is on a link of ours and told it.
+    pub mac: Option<Mac>,
     /// Its smoothed round trip.
     pub rtt: Option<Duration>,
     /// Estimated share of round trips lost.
@@ -161,10 +176,14 @@ pub struct Finish {
     pub hosts_down: u64,
     /// Addresses of ranges that never answered: counted here, not listed.
     pub hosts_silent: u64,
+    /// Addresses that were not asked, since one machine answers for all of their prefix.
+    pub hosts_aliased: u64,
     /// Endpoints of those addresses, and of hosts never reached before the end.
     pub endpoints_unlisted: u128,
     /// Probes sent.
     pub packets: u64,
+    /// How fast they were sent.
+    pub rate: Rate,
     /// Probes sent again because of silence.
     pub retries: u64,
     /// Probes that never left this machine and were asked again.
@@ -181,6 +200,15 @@ pub struct Finish {
     pub loss: f32,
     /// Expected share of the responsive ports that were seen, from 0 to 1.
     pub completeness: f32,
+    /// Between which it lies in 95 of 100 scans; unknown where no TCP port answered, or none was asked twice.
+    pub completeness_bounds: Option<(f32, f32)>,
     /// Endpoints that stay unknown through our own fault.
     pub unknown_local: u64,
+}
+
+impl Finish {
+    /// The share of packets lost each way, if both ways lose alike: a round trip succeeds where both do.
+    pub fn loss_each_way(&self) -> f32 {
+        1.0 - (1.0 - self.loss.clamp(0.0, 1.0)).sqrt()
+    }
 }

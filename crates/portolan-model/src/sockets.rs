@@ -47,6 +47,14 @@ pub enum Request {
         /// To where.
         to: Endpoint,
     },
+    /// Send a TCP ACK of our own making, of no connection. It ends as a SYN does, in a RST or an ICMP error, and needs the
+    /// same door.
+    Ack {
+        /// The attempt's name.
+        probe: ProbeId,
+        /// To where.
+        to: Endpoint,
+    },
     /// Ask a host itself whether it is there. It ends in one [`Event::Connect`], whose outcome is a [`Pong`], what a port
     /// answers, or an ICMP error. Only a door with packets behind it can; to any other it is [`LocalFault::Permission`].
     Ping {
@@ -57,7 +65,8 @@ pub enum Request {
         /// What.
         ping: Ping,
     },
-    /// Send a UDP datagram. It ends in [`Event::Sent`] or [`Event::Unsent`], one of them, before `transmit` returns.
+    /// Send a UDP datagram. It ends in [`Event::Sent`] or [`Event::Unsent`], one of them: that is known when `transmit`
+    /// returns, unless it leaves as a packet that is [`Event::Held`] before.
     Datagram {
         /// The attempt's name.
         probe: ProbeId,
@@ -74,7 +83,7 @@ pub enum Request {
     Abandon(ProbeId),
 }
 
-/// How a connect, a SYN or a ping ended, or what an error about a datagram says.
+/// How a connect, a SYN, an ACK or a ping ended, or what an error about a datagram says.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// Connected. The door has closed the connection again (with a reset: nothing was exchanged).
@@ -100,7 +109,7 @@ pub enum Outcome {
     Local(LocalFault),
 }
 
-/// A connect, a SYN or a ping is over.
+/// A connect, a SYN, an ACK or a ping is over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Completion {
     /// Which.
@@ -122,6 +131,8 @@ pub struct Datagram {
     pub local: u16,
     /// When it was noticed.
     pub at: Instant,
+    /// The TTL or hop limit it arrived with, where it was read off the wire.
+    pub ttl: Option<u8>,
     /// What is in it.
     pub bytes: Box<[u8]>,
 }
@@ -142,7 +153,7 @@ pub struct DatagramError {
 /// What the door has to tell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// A connect, a SYN or a ping is over.
+    /// A connect, a SYN, an ACK or a ping is over.
     Connect(Completion),
     /// A packet waits for its way: nobody has told yet who is the next machine. What becomes of it is told by
     /// [`Event::Left`], or by its end.
@@ -202,7 +213,7 @@ impl Event {
 pub struct Capacity {
     /// How many connects may wait at a time.
     pub sockets: usize,
-    /// How many SYNs of our own making may wait at a time: if each of them is answered at once, the rings hold it. None
+    /// How many SYNs or ACKs of our own making may wait at a time: if each of them is answered at once, the rings hold it. None
     /// where the door cannot send any.
     pub packets: usize,
     /// How many datagrams may wait at a time: if each of them is answered at once, the receive queues hold it.

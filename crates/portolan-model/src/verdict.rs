@@ -14,7 +14,9 @@ pub enum Method {
     Connect,
     /// A SYN of our own making, for which capture rights are needed.
     Syn,
-    /// Datagrams of the kernel's own sockets and their error queue, no privilege.
+    /// An ACK of our own making, of no connection: it tells what is let through, and nothing of who listens.
+    Ack,
+    /// Datagrams: of the kernel's own sockets and their error queue, no privilege, or with capture rights of our own making.
     Udp,
 }
 
@@ -24,6 +26,7 @@ impl Method {
         match self {
             Method::Connect => "connect",
             Method::Syn => "syn",
+            Method::Ack => "ack",
             Method::Udp => "udp",
         }
     }
@@ -61,6 +64,25 @@ impl Why {
             Why::MayNotCapture => "may-not-capture",
             Why::NoFreePorts => "no-free-ports",
             Why::OwnAddresses => "own-addresses",
+        }
+    }
+}
+
+/// What carries a scan's datagrams.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Carrier {
+    /// The kernel's own sockets.
+    Sockets,
+    /// Packets of our own making; what cannot leave as one leaves by a socket.
+    Packets,
+}
+
+impl Carrier {
+    /// The token used in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Carrier::Sockets => "sockets",
+            Carrier::Packets => "packets",
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::endpoint::Address;
+use crate::endpoint::{Address, AddressRange};
 use crate::evidence::LocalFault;
 use crate::untrusted::Untrusted;
 
@@ -67,6 +67,22 @@ pub enum Warning {
         /// Estimated share of round trips lost.
         share: f32,
     },
+    /// One machine seems to answer for every address of a range: the rest of it is not asked.
+    AliasedPrefix {
+        /// The range, as far as it is to be scanned.
+        range: AddressRange,
+        /// How many of its addresses were asked, all of which answered alike.
+        asked: u64,
+        /// The one whose ports are asked for all of them.
+        kept: Address,
+    },
+    /// A range of IPv6 was too large to be asked address by address; hosts of it were found by asking all nodes of the link.
+    FoundOnLink {
+        /// The range as written.
+        target: Untrusted,
+        /// How many of its addresses answered.
+        count: usize,
+    },
     /// Fewer sockets are used than wished, since the machine's limits are low.
     FewSockets {
         /// How many at a time.
@@ -87,6 +103,8 @@ impl Warning {
             Warning::HostTimeout { .. } => "warn.host-timeout",
             Warning::EveryPortOpen { .. } => "warn.every-port-open",
             Warning::Loss { .. } => "warn.loss",
+            Warning::AliasedPrefix { .. } => "warn.aliased-prefix",
+            Warning::FoundOnLink { .. } => "warn.found-on-link",
             Warning::FewSockets { .. } => "warn.few-sockets",
         }
     }

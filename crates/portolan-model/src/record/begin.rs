@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::SCHEMA;
 use crate::report::Begin;
 use crate::untrusted::Untrusted;
-use crate::verdict::Why;
+use crate::verdict::{Carrier, Why};
 
 /// What a scan is going to do, written.
 #[derive(Clone, PartialEq, Serialize, Debug)]
@@ -41,11 +41,24 @@ pub struct PlanRecord {
     pub addresses: u128,
     /// How many endpoints; up to 2^128.
     pub endpoints: u128,
-    /// How ports are asked: one method, or several joined by `+`.
+    /// No port is asked; absent if some are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hosts_only: bool,
+    /// How hosts are looked for before their ports are asked; absent if they are not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub discovery: Vec<PingRecord>,
+    /// How ports are asked: one method, or several joined by `+`; empty if none is.
     pub method: String,
     /// Why TCP ports are asked so; absent if none are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method_why: Option<&'static str>,
+    /// Whether what answers our SYNs is kept from this machine's kernel, at the interfaces that lead to the targets; absent
+    /// if no SYNs of our own are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers_kept: Option<bool>,
+    /// What carries datagrams, `sockets` or `packets`; absent if UDP is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp_by: Option<&'static str>,
     /// `per-host` or `sweep`.
     pub strategy: &'static str,
     /// The seed of every order; up to 2^64.
@@ -59,6 +72,16 @@ pub struct PlanRecord {
     pub window: usize,
     /// This run's part of the plan: `1/1` is the whole.
     pub shard: String,
+}
+
+/// A question to a host itself, written.
+#[derive(Copy, Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct PingRecord {
+    /// `neighbour`, `echo`, `timestamp`, `syn`, `ack` or `udp`.
+    pub ping: &'static str,
+    /// Which port, if one is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 impl BeginRecord {
@@ -79,8 +102,16 @@ impl BeginRecord {
                 udp_ports: begin.udp_ports.clone(),
                 addresses: begin.addresses,
                 endpoints: begin.endpoints,
+                hosts_only: begin.hosts_only,
+                discovery: begin
+                    .pings
+                    .iter()
+                    .map(|ping| PingRecord { ping: ping.name(), port: ping.port() })
+                    .collect(),
                 method: begin.methods.iter().map(|method| method.name()).collect::<Vec<_>>().join("+"),
                 method_why: begin.why.map(Why::name),
+                answers_kept: begin.answers_kept,
+                udp_by: begin.udp_by.map(Carrier::name),
                 strategy: begin.strategy,
                 seed: begin.seed,
                 timing: begin.timing,

@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::micros;
 use crate::evidence::{Fact, Icmp, IcmpFamily, LocalFault, Observation, Segment};
+use crate::ping::Pong;
 
 /// One dated fact, written.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
@@ -23,6 +24,27 @@ pub enum FactRecord {
     Asked {
         /// Its number, from 1.
         attempt: u8,
+    },
+    /// The host itself was asked whether it is there.
+    Pinged {
+        /// By what: `neighbour`, `echo`, `timestamp`, `syn`, `ack` or `udp`.
+        ping: &'static str,
+        /// Which port, if one is asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
+        /// The round's number, from 1.
+        attempt: u8,
+    },
+    /// It answered that.
+    Pong {
+        /// By what: `neighbour`, `echo`, `timestamp` or `datagram`.
+        pong: &'static str,
+        /// The hardware address that it told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mac: Option<String>,
+        /// The TTL or hop limit it arrived with.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl: Option<u8>,
     },
     /// The connection was made.
     Connected {
@@ -79,6 +101,9 @@ pub enum FactRecord {
         bytes: u16,
         /// Whether it is an answer to what was asked.
         likeness: &'static str,
+        /// The TTL or hop limit it arrived with, where it was read off the wire.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl: Option<u8>,
     },
     /// Nothing came back.
     Silence {
@@ -125,6 +150,10 @@ impl FactRecord {
     pub fn new(fact: &Fact) -> Self {
         match fact {
             Fact::Asked { attempt } => FactRecord::Asked { attempt: *attempt },
+            Fact::Pinged { ping, attempt } => {
+                FactRecord::Pinged { ping: ping.name(), port: ping.port(), attempt: *attempt }
+            }
+            Fact::Pong(pong) => FactRecord::pong(*pong),
             Fact::Connected { local } => FactRecord::Connected { local: local.to_string() },
             Fact::Refused => FactRecord::Refused,
             Fact::SynAck(Segment { ttl, window }) => FactRecord::SynAck { ttl: *ttl, window: *window },
@@ -133,11 +162,12 @@ impl FactRecord {
             Fact::Sent { attempt, probe, bytes } => {
                 FactRecord::Sent { attempt: *attempt, probe, bytes: *bytes }
             }
-            Fact::Datagram { from, bytes, likeness } => FactRecord::Datagram {
+            Fact::Datagram { from, bytes, likeness, ttl } => FactRecord::Datagram {
                 from: from.address.to_string(),
                 port: from.port,
                 bytes: *bytes,
                 likeness: likeness.token(),
+                ttl: *ttl,
             },
             Fact::Silence { attempts, over } => {
                 FactRecord::Silence { attempts: *attempts, over_us: micros(*over) }
@@ -162,6 +192,14 @@ impl FactRecord {
         }
     }
 
+    fn pong(pong: Pong) -> Self {
+        let mac = match pong {
+            Pong::Neighbour { mac } => Some(mac.to_string()),
+            Pong::Echo { .. } | Pong::Timestamp { .. } | Pong::Datagram { .. } => None,
+        };
+        FactRecord::Pong { pong: pong.name(), mac, ttl: pong.ttl() }
+    }
+
     fn local(fault: LocalFault) -> Self {
         FactRecord::Local { kind: fault_token(fault), errno: fault_errno(fault), on_link: on_link(fault) }
     }
@@ -172,6 +210,7 @@ pub(super) const fn fault_token(fault: LocalFault) -> &'static str {
     match fault {
         LocalFault::Firewall => "firewall",
         LocalFault::NoRoute => "no-route",
+        LocalFault::OwnAddress => "own-address",
         LocalFault::NoNeighbour { .. } => "no-neighbour",
         LocalFault::Permission => "permission",
         LocalFault::NoPorts => "no-ports",

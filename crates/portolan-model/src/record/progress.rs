@@ -8,9 +8,9 @@ use crate::progress::Progress;
 pub struct ProgressRecord {
     /// Seconds since the first probe.
     pub seconds: f64,
-    /// Endpoints that need no asking any more; up to 2^128.
+    /// Endpoints that need no asking any more; hosts, where nothing else is looked for; up to 2^128.
     pub settled: u128,
-    /// All endpoints of this run's part of the plan; up to 2^128.
+    /// All endpoints, or hosts, of this run's part of the plan; up to 2^128.
     pub endpoints: u128,
     /// Settled endpoints by state.
     pub counts: CountsRecord,

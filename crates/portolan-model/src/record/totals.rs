@@ -1,6 +1,7 @@
 use serde::Serialize;
 
-use super::{micros, share};
+use super::{ObservationRecord, micros, share};
+use crate::rate::{LossBy, Rate};
 use crate::report::{Counts, Finish, HostReport};
 use crate::untrusted::Untrusted;
 
@@ -17,6 +18,15 @@ pub struct HostRecord {
     /// What told its state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+    /// What the discovery of hosts saw of it, in the order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<ObservationRecord>,
+    /// Its hardware address, if it told one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Who made what has that address, escaped, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
     /// Its smoothed round trip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_us: Option<u64>,
@@ -56,6 +66,9 @@ pub struct HostsRecord {
     pub down: u64,
     /// Addresses of ranges that never answered: counted here, listed nowhere.
     pub silent: u64,
+    /// Addresses that were not asked, since one machine answers for all of their prefix.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub aliased: u64,
 }
 
 /// What a scan did, written.
@@ -78,8 +91,15 @@ pub struct FinishRecord {
     pub retries: u64,
     /// Estimated share of round trips lost, from 0 to 1.
     pub loss: f32,
+    /// The same of packets each way, if both ways lose alike.
+    pub loss_each_way: f32,
     /// Expected share of the responsive ports that were seen, from 0 to 1.
     pub completeness: f32,
+    /// Between which it lies in 95 of 100 scans, the lower bound first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completeness_95: Option<[f32; 2]>,
+    /// How fast probes were sent.
+    pub rate: RateRecord,
     /// Probes that never left this machine and were asked again.
     pub local_faults: u64,
     /// Self-connects discarded.
@@ -94,14 +114,63 @@ pub struct FinishRecord {
     pub unknown_local: u64,
 }
 
+/// How fast a scan asked while it had something to ask, written.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct RateRecord {
+    /// Probes a second, over all of that time.
+    pub mean: u64,
+    /// The most in any tenth of a second.
+    pub highest: u64,
+    /// The levels it settled at.
+    pub steps: Vec<RateStepRecord>,
+    /// `pace` or `chance`: what loss depends on, if that was put to the test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_by: Option<&'static str>,
+}
+
+/// One level, written.
+#[derive(Copy, Clone, PartialEq, Serialize, Debug)]
+pub struct RateStepRecord {
+    /// Seconds since the first probe.
+    pub t: f64,
+    /// Probes a second from then on.
+    pub pps: u64,
+    /// Answers a second.
+    pub answers: u64,
+    /// Why it is not what it was before.
+    pub because: &'static str,
+}
+
+impl RateRecord {
+    /// The written form of `rate`.
+    pub fn new(rate: &Rate) -> Self {
+        let steps = rate.steps.iter().map(|step| RateStepRecord {
+            t: step.at.as_secs_f64(),
+            pps: step.pps,
+            answers: step.answers,
+            because: step.because.name(),
+        });
+        RateRecord {
+            mean: rate.mean,
+            highest: rate.highest,
+            steps: steps.collect(),
+            loss_by: rate.loss.map(LossBy::name),
+        }
+    }
+}
+
 impl HostRecord {
-    /// The written form of `host`; `name` is what it was asked by, where the report does not say.
-    pub fn new(host: &HostReport, name: Option<&Untrusted>) -> Self {
+    /// The written form of `host`; `name` is what it was asked by, `vendor` who made what has its hardware
+    /// address.
+    pub fn new(host: &HostReport, name: Option<&Untrusted>, vendor: Option<&Untrusted>) -> Self {
         HostRecord {
             target: host.target.to_string(),
             name: name.map(Untrusted::escaped),
             state: host.state.name(),
             reason: host.reason.map(|reason| reason.token()),
+            evidence: host.evidence.iter().map(ObservationRecord::new).collect(),
+            mac: host.mac.map(|mac| mac.to_string()),
+            vendor: vendor.map(Untrusted::escaped),
             rtt_us: host.rtt.map(micros),
             loss: share(host.loss, 1.0),
             counts: CountsRecord::new(&host.counts),
@@ -131,12 +200,22 @@ impl FinishRecord {
             ended: finish.ended.name(),
             seconds: finish.elapsed.as_secs_f64(),
             counts: CountsRecord::new(&finish.counts),
-            hosts: HostsRecord { up: finish.hosts_up, down: finish.hosts_down, silent: finish.hosts_silent },
+            hosts: HostsRecord {
+                up: finish.hosts_up,
+                down: finish.hosts_down,
+                silent: finish.hosts_silent,
+                aliased: finish.hosts_aliased,
+            },
             endpoints_unlisted: finish.endpoints_unlisted,
             packets: finish.packets,
             retries: finish.retries,
             loss: share(finish.loss, 1.0),
+            loss_each_way: share(finish.loss_each_way(), 1.0),
             completeness: share(finish.completeness, 0.0),
+            completeness_95: finish
+                .completeness_bounds
+                .map(|(low, high)| [share(low, 0.0), share(high, 1.0)]),
+            rate: RateRecord::new(&finish.rate),
             local_faults: finish.local_faults,
             self_connects: finish.self_connects,
             strays: finish.strays,
@@ -145,4 +224,9 @@ impl FinishRecord {
             unknown_local: finish.unknown_local,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

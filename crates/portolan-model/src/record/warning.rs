@@ -48,6 +48,15 @@ pub enum WarningDetails {
         target: String,
         share: f32,
     },
+    AliasedPrefix {
+        range: String,
+        asked: u64,
+        kept: String,
+    },
+    FoundOnLink {
+        target: String,
+        count: usize,
+    },
     FewSockets {
         window: usize,
     },
@@ -78,6 +87,12 @@ fn details(warning: &Warning) -> WarningDetails {
         }
         Warning::Loss { target, share: lost } => {
             WarningDetails::Loss { target: target.to_string(), share: share(*lost, 1.0) }
+        }
+        Warning::AliasedPrefix { range, asked, kept } => {
+            WarningDetails::AliasedPrefix { range: range.to_string(), asked: *asked, kept: kept.to_string() }
+        }
+        Warning::FoundOnLink { target, count } => {
+            WarningDetails::FoundOnLink { target: target.escaped(), count: *count }
         }
         Warning::FewSockets { window } => WarningDetails::FewSockets { window: *window },
     }

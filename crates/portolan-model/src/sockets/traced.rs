@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Capacity, Event, ProbeId, Request, Sockets};
 use crate::endpoint::{Endpoint, Transport};
+use crate::ping::Ping;
 use crate::time::Instant;
 
 /// Who is told what passes a [`Traced`] door: each request before it is carried out, each event when it is handed on,
@@ -22,8 +23,10 @@ pub trait Trace {
 pub struct Asked {
     /// Which attempt of the scan, from 1.
     pub nth: u64,
-    /// To where.
+    /// To where; of a ping without a port only the address counts.
     pub to: Endpoint,
+    /// The ping, if it is one.
+    pub ping: Option<Ping>,
 }
 
 /// Another door, and whoever is told what passes it. It changes nothing: the engine and the door behind it see what
@@ -60,8 +63,9 @@ impl<D, T> Traced<D, T> {
 
     fn named(&mut self, request: &Request) -> Option<Asked> {
         let (probe, to, last) = match *request {
-            Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, Last::Completion),
-            // A host has no port; whoever reads it knows what was asked.
+            Request::Connect { probe, to } | Request::Syn { probe, to } | Request::Ack { probe, to } => {
+                (probe, to, Last::Completion)
+            }
             Request::Ping { probe, to, ping } => {
                 let endpoint =
                     Endpoint { address: to, transport: Transport::Tcp, port: ping.port().unwrap_or(0) };
@@ -71,8 +75,12 @@ impl<D, T> Traced<D, T> {
             Request::Datagram { probe, to, own_port: false, .. } => (probe, to, Last::Fate),
             Request::Abandon(probe) => return self.waiting.remove(&probe).map(|(asked, _)| asked),
         };
+        let ping = match request {
+            Request::Ping { ping, .. } => Some(*ping),
+            _ => None,
+        };
         self.asked += 1;
-        let asked = Asked { nth: self.asked, to };
+        let asked = Asked { nth: self.asked, to, ping };
         self.waiting.insert(probe, (asked, last));
         Some(asked)
     }

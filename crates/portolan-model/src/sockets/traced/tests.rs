@@ -222,6 +222,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 from: endpoint(port, Transport::Udp),
                 local: port,
                 at,
+                ttl: None,
                 bytes: Box::from(&b"a"[..]),
             }),
             4 => Event::Error(DatagramError {
