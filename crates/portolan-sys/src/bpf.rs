@@ -1,4 +1,4 @@
-//! bpf(2): maps, XDP programs and the link that holds a program to an interface.
+//! bpf(2): maps, programs and the link that holds a program to an interface.
 //!
 //! Before editing, read bpf(2), Documentation/bpf/ of Linux (`map_array.rst`, `bpf_prog_run.rst`) and `union bpf_attr` in
 //! `include/uapi/linux/bpf.h`: each struct below is the part of that union that its command reads, field by field and
@@ -11,6 +11,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::Errno;
 use crate::socket::last_errno;
+
+pub mod asm;
+mod ingress;
+
+pub use ingress::{IngressLink, IngressProgram, programs_at_ingress};
 
 /// One instruction, as the kernel reads it (RFC 9669 section 3.1).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -137,36 +142,12 @@ impl XdpProgram {
     /// Loads instructions. The licence decides which functions of the kernel they may call. Needs CAP_BPF and
     /// CAP_NET_ADMIN, or CAP_SYS_ADMIN before Linux 5.8.
     pub fn load(instructions: &[Instruction], licence: &CStr) -> Result<Self, Refused> {
-        match try_load(instructions, licence, &mut []) {
-            Ok(fd) => Ok(XdpProgram { fd }),
-            // Asked for its log, the verifier is slower, and fails when there is no room for all of it.
-            Err(errno) => {
-                let mut log = vec![0; LOG_LENGTH];
-                let _ = try_load(instructions, licence, &mut log);
-                let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
-                Err(Refused { errno, log: String::from_utf8_lossy(&log[..end]).into_owned() })
-            }
-        }
+        Ok(XdpProgram { fd: load(XDP, instructions, licence)? })
     }
 
     /// Runs it on one frame without any interface (`BPF_PROG_TEST_RUN`). A frame has at least an Ethernet header.
     pub fn test_run(&self, frame: &[u8]) -> Result<TestRun, Errno> {
-        // A program may make a frame longer, in the room that the kernel leaves before and behind it.
-        let mut output = vec![0; frame.len() + 512];
-        let mut attributes = ProgramRun {
-            prog_fd: raw(&self.fd),
-            retval: 0,
-            data_size_in: length(frame.len())?,
-            data_size_out: length(output.len())?,
-            data_in: frame.as_ptr() as u64,
-            data_out: output.as_mut_ptr() as u64,
-            ..ProgramRun::default()
-        };
-        // SAFETY: the kernel reads `data_size_in` bytes and writes at most `data_size_out`; so long are the buffers,
-        // and they outlive the call.
-        unsafe { bpf(BPF_PROG_TEST_RUN, &mut attributes)? };
-        output.truncate(usize::try_from(attributes.data_size_out).unwrap_or(usize::MAX));
-        Ok(TestRun { verdict: attributes.retval, frame: output })
+        test_run(&self.fd, frame)
     }
 
     /// Lets it do to so many copies of a frame, arriving at an interface, what it would do there: sent back with
@@ -237,10 +218,53 @@ fn attach_as(program: &XdpProgram, interface: u32, mode: XdpMode) -> Result<XdpL
     Ok(XdpLink { _fd: fd, mode })
 }
 
+/// What a program is for: its type, and where it will be attached.
+#[derive(Copy, Clone)]
+struct Purpose {
+    program: u32,
+    attach: u32,
+}
+
+const XDP: Purpose = Purpose { program: BPF_PROG_TYPE_XDP, attach: BPF_XDP };
+
+fn load(purpose: Purpose, instructions: &[Instruction], licence: &CStr) -> Result<OwnedFd, Refused> {
+    try_load(purpose, instructions, licence, &mut []).map_err(|errno| {
+        // Asked for its log, the verifier is slower, and fails when there is no room for all of it.
+        let mut log = vec![0; LOG_LENGTH];
+        let _ = try_load(purpose, instructions, licence, &mut log);
+        let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+        Refused { errno, log: String::from_utf8_lossy(&log[..end]).into_owned() }
+    })
+}
+
+fn test_run(program: &OwnedFd, frame: &[u8]) -> Result<TestRun, Errno> {
+    // A program may make a frame longer, in the room that the kernel leaves before and behind it.
+    let mut output = vec![0; frame.len() + 512];
+    let mut attributes = ProgramRun {
+        prog_fd: raw(program),
+        retval: 0,
+        data_size_in: length(frame.len())?,
+        data_size_out: length(output.len())?,
+        data_in: frame.as_ptr() as u64,
+        data_out: output.as_mut_ptr() as u64,
+        ..ProgramRun::default()
+    };
+    // SAFETY: the kernel reads `data_size_in` bytes and writes at most `data_size_out`; so long are the buffers,
+    // and they outlive the call.
+    unsafe { bpf(BPF_PROG_TEST_RUN, &mut attributes)? };
+    output.truncate(usize::try_from(attributes.data_size_out).unwrap_or(usize::MAX));
+    Ok(TestRun { verdict: attributes.retval, frame: output })
+}
+
 /// Without room for a log the verifier writes none.
-fn try_load(instructions: &[Instruction], licence: &CStr, log: &mut [u8]) -> Result<OwnedFd, Errno> {
+fn try_load(
+    purpose: Purpose,
+    instructions: &[Instruction],
+    licence: &CStr,
+    log: &mut [u8],
+) -> Result<OwnedFd, Errno> {
     let mut attributes = ProgramLoad {
-        prog_type: BPF_PROG_TYPE_XDP,
+        prog_type: purpose.program,
         insn_cnt: length(instructions.len())?,
         insns: instructions.as_ptr() as u64,
         license: licence.as_ptr() as u64,
@@ -248,7 +272,7 @@ fn try_load(instructions: &[Instruction], licence: &CStr, log: &mut [u8]) -> Res
         log_size: length(log.len())?,
         // The kernel refuses the address of a log that is not there.
         log_buf: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
-        expected_attach_type: BPF_XDP,
+        expected_attach_type: purpose.attach,
         ..ProgramLoad::default()
     };
     // SAFETY: the kernel reads `insn_cnt` instructions of its own layout and a text that ends in NUL, and writes at most

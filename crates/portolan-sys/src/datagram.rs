@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{RecvFlags, SendFlags, SocketType, bind, getsockname, ipproto, recvfrom, sendto, sockopt};
 
 use crate::Errno;
+use crate::packet::Filter;
 use crate::socket::{Family, memory, open};
 
 /// A datagram as it was taken off the receive queue.
@@ -29,6 +30,47 @@ pub struct Received {
 pub struct UdpSocket {
     fd: OwnedFd,
     port: u16,
+}
+
+/// A UDP port of ours over both families that nobody else can have while it is held. Whatever comes to it is thrown away
+/// before it is queued: nobody reads it here, and the kernel refuses nothing in our name.
+#[derive(Debug)]
+pub struct HeldPort {
+    _held: Vec<OwnedFd>,
+    port: u16,
+}
+
+impl HeldPort {
+    /// Takes this port; over IPv6 too, where this machine speaks it. [`Errno::ADDRINUSE`] if somebody has it over either.
+    pub fn open(port: u16) -> Result<Self, Errno> {
+        let v4 = hold(Family::V4, port)?;
+        let v6 = match hold(Family::V6, port) {
+            Ok(v6) => Some(v6),
+            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => None,
+            Err(errno) => return Err(errno),
+        };
+        Ok(HeldPort { _held: [Some(v4), v6].into_iter().flatten().collect(), port })
+    }
+
+    /// Which.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// A socket of this port that throws away what comes; it does so before it has the port.
+fn hold(family: Family, port: u16) -> Result<OwnedFd, Errno> {
+    let fd = open(family, SocketType::DGRAM, ipproto::UDP)?;
+    Filter::nothing().attach(fd.as_fd())?;
+    let unspecified: SocketAddr = match family {
+        Family::V4 => (Ipv4Addr::UNSPECIFIED, port).into(),
+        Family::V6 => {
+            sockopt::set_ipv6_v6only(&fd, true)?;
+            (Ipv6Addr::UNSPECIFIED, port).into()
+        }
+    };
+    bind(&fd, &unspecified)?;
+    Ok(fd)
 }
 
 impl UdpSocket {

@@ -37,9 +37,19 @@ pub fn time_wait() -> Option<usize> {
 /// The local TCP ports that sockets of this network namespace have, in whatever state, TIME_WAIT included, as far as
 /// /proc says so. A socket that was bound and neither listens nor connects is not in there.
 pub fn bound_tcp_ports() -> BTreeSet<u16> {
+    bound_ports(["tcp", "tcp6"])
+}
+
+/// The same of UDP; a socket that was bound is in there.
+pub fn bound_udp_ports() -> BTreeSet<u16> {
+    bound_ports(["udp", "udp6"])
+}
+
+fn bound_ports(tables: [&str; 2]) -> BTreeSet<u16> {
     let mut ports = BTreeSet::new();
-    // /proc/net would be that of the first thread, and threads may be in different namespaces.
-    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+    for table in tables {
+        // /proc/net would be that of the first thread, and threads may be in different namespaces.
+        let table = format!("/proc/thread-self/net/{table}");
         ports.extend(fs::read_to_string(table).iter().flat_map(|text| local_ports(text)));
     }
     ports
@@ -105,6 +115,13 @@ mod tests {
         // Without /proc nothing is known.
         let expected = [name.port(), client.local_addr().unwrap().port()];
         assert!(ports.is_empty() || expected.iter().all(|port| ports.contains(port)));
+    }
+
+    #[test]
+    fn a_socket_of_datagrams_is_bound() {
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (ports, port) = (bound_udp_ports(), socket.local_addr().unwrap().port());
+        assert!(ports.is_empty() || ports.contains(&port));
     }
 
     #[test]

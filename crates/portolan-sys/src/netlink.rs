@@ -65,6 +65,16 @@ impl Netlink {
         answer.found.into_iter().next().unwrap_or(Err(Errno::BADMSG))
     }
 
+    /// The route that the table holds for packets to `to` by the interface of this index; an error if it has none, as of
+    /// [`Netlink::route`], which for IPv4 makes one up then. What there is of it is what was written down: its source may be
+    /// missing. Linux before 4.13 makes one up here too.
+    pub fn written_route(&mut self, to: IpAddr, interface: u32) -> Result<Route, Errno> {
+        let body = route::question_of_table(to, interface);
+        let question = Question { kind: libc::RTM_GETROUTE, flags: 0, body: &body };
+        let answer = self.ask(question, Answer::of(libc::RTM_NEWROUTE, route::read))?;
+        answer.found.into_iter().next().unwrap_or(Err(Errno::BADMSG))
+    }
+
     /// Every interface, in no order (RTM_GETLINK).
     pub fn links(&mut self) -> Result<Vec<Link>, Errno> {
         self.list(libc::RTM_GETLINK, &link::QUESTION, || Answer::of(libc::RTM_NEWLINK, link::read))

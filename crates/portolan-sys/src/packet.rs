@@ -116,6 +116,11 @@ impl PacketSocket {
     /// A packet is told once for each device it passes: for the device under a VLAN, a bridge or a bond, and for that
     /// one.
     pub fn open(size: RingSize, filter: &Filter) -> Result<Self, Errno> {
+        Self::open_on(0, size, filter)
+    }
+
+    /// The same for the interface of this index alone; ENODEV if there is none.
+    pub fn open_on(interface: u32, size: RingSize, filter: &Filter) -> Result<Self, Errno> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         // Protocol 0 is told nothing. It is bound to all protocols last, so that nothing comes in unfiltered.
         let fd = rustix::net::socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, None)?;
@@ -126,7 +131,7 @@ impl PacketSocket {
         switch_on(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS)?;
         // Since Linux 4.20. It saves the kernel a copy of each packet that leaves; the filter refuses them anyway.
         let _ = switch_on(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING);
-        bind_to_all(fd.as_fd())?;
+        bind_to(interface, fd.as_fd())?;
         Ok(PacketSocket { ring, fd })
     }
 
@@ -189,9 +194,9 @@ fn age(now: Duration, (seconds, nanos): (u32, u32)) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
-/// Every protocol, every interface.
-fn bind_to_all(socket: BorrowedFd<'_>) -> Result<(), Errno> {
-    let name = link_name(0, libc::ETH_P_ALL as u16, LinkAddress::default());
+/// Every protocol; every interface, if it is 0.
+fn bind_to(interface: u32, socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    let name = link_name(interface, libc::ETH_P_ALL as u16, LinkAddress::default());
     let length = size_of_val(&name) as libc::socklen_t;
     // SAFETY: the descriptor is open while it is borrowed; the pointer and the length describe a local variable, which
     // the kernel only reads.

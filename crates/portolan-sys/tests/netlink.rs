@@ -176,6 +176,7 @@ fn neighbours_are_what_ip_says() {
                     link_address: theirs["lladdr"].as_str().map(from_mac),
                     is_usable: ["REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP"]
                         .contains(&state),
+                    is_written: ["PERMANENT", "NOARP"].contains(&state),
                 };
                 format!("{neighbour:?}")
             });

@@ -32,6 +32,10 @@ pub const ECHO_REQUEST: u8 = 8;
 pub const TIME_EXCEEDED: u8 = 11;
 /// Parameter problem.
 pub const PARAMETER_PROBLEM: u8 = 12;
+/// Timestamp request.
+pub const TIMESTAMP_REQUEST: u8 = 13;
+/// Timestamp reply.
+pub const TIMESTAMP_REPLY: u8 = 14;
 
 /// Length of the header that all messages share.
 pub const HEADER_LENGTH: usize = 8;

@@ -1,3 +1,5 @@
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::*;
@@ -141,4 +143,33 @@ fn a_datagram_that_is_too_long_is_an_error_of_our_own_told_twice() {
     // What the kernel says of itself names the host and not the port.
     assert_eq!((error.to, error.offender), (Some((to.ip(), 0).into()), None));
     assert_eq!(error_queue::read(&socket, &mut []), Ok(None));
+}
+
+/// What comes to a port that is held is swallowed: nobody else has the port, and whoever sends there is not refused.
+#[test]
+fn a_held_port_is_ours_and_says_nothing() {
+    let free = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port();
+    let held = HeldPort::open(free).unwrap();
+    assert_eq!(held.port(), free);
+    assert!(matches!(HeldPort::open(free), Err(Errno::ADDRINUSE)));
+    for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let here = SocketAddr::new(ip, held.port());
+        if let Err(error) = std::net::UdpSocket::bind(here) {
+            assert!([io::ErrorKind::AddrInUse, io::ErrorKind::AddrNotAvailable].contains(&error.kind()));
+        } else {
+            panic!("{here} is free");
+        }
+        let Ok(sender) = std::net::UdpSocket::bind(SocketAddr::new(ip, 0)) else { continue };
+        sender.connect(here).unwrap();
+        // Over the loopback a refusal is there before `send` returns, and the next call tells it.
+        for _ in 0..3 {
+            sender.send(b"swallowed").unwrap();
+        }
+    }
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, held.port()));
+    drop(held);
+    let sender = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    sender.connect(here).unwrap();
+    let refused = (0..3).any(|_| sender.send(b"refused").is_err());
+    assert!(refused, "the test sees a refusal where there is one");
 }

@@ -17,6 +17,9 @@ pub struct Neighbour {
     /// Packets are sent to that address now: the entry is reachable, stale, delayed, probed, permanent, or needs no ARP
     /// (RFC 4861 section 7.3.2). Otherwise it is being asked for, or does not answer.
     pub is_usable: bool,
+    /// It was not learned but written down, or is no neighbour that could be asked (`NUD_PERMANENT`, `NUD_NOARP`): nobody
+    /// has to answer for it.
+    pub is_written: bool,
 }
 
 /// The body of a question for all neighbours: nothing in it is set.
@@ -35,11 +38,13 @@ pub(super) fn read(body: &[u8]) -> Option<Neighbour> {
     }
     let ip = ip?;
     let family = if ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let state = u16_at(body, STATE)?;
     let told = Neighbour {
         interface: u32_at(body, INTERFACE)?,
         address: ip,
         link_address,
-        is_usable: u16_at(body, STATE)? & USABLE != 0,
+        is_usable: state & USABLE != 0,
+        is_written: state & (libc::NUD_PERMANENT | libc::NUD_NOARP) != 0,
     };
     (c_int::from(*body.first()?) == family).then_some(told)
 }

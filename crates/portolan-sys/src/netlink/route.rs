@@ -50,6 +50,13 @@ pub(super) fn question(to: IpAddr, zone: Option<u32>) -> Vec<u8> {
     body
 }
 
+/// The body of a question for the entry of the table that packets to `to` follow by an interface.
+pub(super) fn question_of_table(to: IpAddr, interface: u32) -> Vec<u8> {
+    let mut body = question(to, Some(interface));
+    body[FLAGS..FLAGS + 4].copy_from_slice(&RTM_F_FIB_MATCH.to_ne_bytes());
+    body
+}
+
 /// The route in the body of an answer; an error if packets do not go there.
 pub(super) fn read(body: &[u8]) -> Option<Result<Route, Errno>> {
     let kind = match *body.get(KIND)? {
@@ -85,11 +92,16 @@ fn via(data: &[u8]) -> Option<IpAddr> {
     (i32::from(u16_at(data, 0)?) == family).then_some(address)
 }
 
-/// Length of `struct rtmsg`, and where in it stand the family, the length of the destination in bits, and the kind.
+/// Length of `struct rtmsg`, and where in it stand the family, the length of the destination in bits, the kind and the
+/// flags.
 const FIXED: usize = 12;
 const FAMILY: usize = 0;
 const PREFIX: usize = 1;
 const KIND: usize = 7;
+const FLAGS: usize = 8;
+
+/// `include/uapi/linux/rtnetlink.h`, since Linux 4.13.
+const RTM_F_FIB_MATCH: u32 = 0x2000;
 
 /// `include/uapi/linux/rtnetlink.h`, since Linux 4.1; libc has it for some targets only.
 const RTA_VIA: u16 = 18;

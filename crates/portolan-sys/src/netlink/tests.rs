@@ -257,6 +257,7 @@ fn links_and_neighbours_are_read() {
         address: Ipv4Addr::new(198, 18, 0, 9).into(),
         link_address: Some([2, 0, 0, 0, 0, 9]),
         is_usable: true,
+        is_written: false,
     };
     assert_eq!(read(libc::AF_INET, libc::NUD_REACHABLE, &[ip, mac]), Some(known));
     let failed = Neighbour { link_address: None, is_usable: false, ..known };

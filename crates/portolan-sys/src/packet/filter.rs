@@ -26,15 +26,17 @@ impl Filter {
         Filter::incoming(vec![accept()])
     }
 
-    /// What may be an answer to someone who has these TCP ports:
+    /// What may be an answer to someone who has these TCP and UDP ports:
     ///
-    /// - TCP over IPv4 to one of them; a fragment only if it is the first,
-    /// - TCP right behind an IPv6 header to one of them,
-    /// - ICMP, ICMPv6 and ARP,
+    /// - TCP and UDP over IPv4 to one of them, and over IPv6 right behind its header,
+    /// - ICMP and ICMPv6 right behind the header, if it is an error or answers an echo or timestamp request, and neighbour
+    ///   advertisements,
+    /// - of fragments over IPv4 only the first,
+    /// - ARP,
     /// - IPv6 with any of the extension headers 0, 43, 44 and 60 first. What stands behind those is for the
     ///   reader to find out: no program without loops can.
     ///
-    /// A range that is empty leaves out TCP, except behind extension headers.
+    /// A range that is empty leaves out TCP and UDP, except behind extension headers.
     pub fn answers(ports: &RangeInclusive<u16>) -> Self {
         let mut program = vec![load_word(ancillary(libc::SKF_AD_PROTOCOL))];
         program.extend(when_equal(libc::ETH_P_ARP as u32, vec![accept()]));
@@ -42,6 +44,11 @@ impl Filter {
         program.extend(when_equal(libc::ETH_P_IPV6 as u32, over_ipv6(ports)));
         program.push(refuse());
         Filter::incoming(program)
+    }
+
+    /// No packet at all.
+    pub(crate) fn nothing() -> Self {
+        Filter { program: vec![refuse()] }
     }
 
     /// `program`, and before it what all have in common.
@@ -53,7 +60,7 @@ impl Filter {
     }
 
     /// Makes it the filter of a socket. The kernel takes a copy.
-    pub(super) fn attach(&self, socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    pub(crate) fn attach(&self, socket: BorrowedFd<'_>) -> Result<(), Errno> {
         let program = libc::sock_fprog {
             len: u16::try_from(self.program.len()).map_err(|_| Errno::INVAL)?,
             // The kernel only reads; the type of the field does not say so.
@@ -64,28 +71,40 @@ impl Filter {
 }
 
 fn over_ipv4(ports: &RangeInclusive<u16>) -> Vec<Instruction> {
-    let mut port = vec![load_header_length(0), load_half_behind_header(TCP_DESTINATION_PORT)];
+    let mut port = vec![load_header_length(0), load_half_behind_header(DESTINATION_PORT)];
     port.extend(accept_within(ports));
-    let mut tcp = vec![load_half(IPV4_FRAGMENT)];
-    tcp.extend(when_clear(IPV4_FRAGMENT_OFFSET, port));
-    tcp.push(refuse());
+    let mut icmp = vec![load_header_length(0), load_byte_behind_header(ICMP_TYPE)];
+    icmp.extend(accept_any(&ICMP_ANSWERS));
 
-    let mut program = vec![load_byte(IPV4_PROTOCOL)];
-    program.extend(when_equal(libc::IPPROTO_ICMP as u32, vec![accept()]));
-    program.extend(when_equal(libc::IPPROTO_TCP as u32, tcp));
+    let mut first = vec![load_byte(IPV4_PROTOCOL)];
+    first.extend(when_equal(libc::IPPROTO_TCP as u32, port.clone()));
+    first.extend(when_equal(libc::IPPROTO_UDP as u32, port));
+    first.extend(when_equal(libc::IPPROTO_ICMP as u32, icmp));
+    first.push(refuse());
+
+    let mut program = vec![load_half(IPV4_FRAGMENT)];
+    program.extend(when_clear(IPV4_FRAGMENT_OFFSET, first));
     program.push(refuse());
     program
 }
 
 fn over_ipv6(ports: &RangeInclusive<u16>) -> Vec<Instruction> {
-    let mut tcp = vec![load_half(IPV6_HEADER + TCP_DESTINATION_PORT)];
-    tcp.extend(accept_within(ports));
+    let mut port = vec![load_half(IPV6_HEADER + DESTINATION_PORT)];
+    port.extend(accept_within(ports));
+    let mut icmp = vec![load_byte(IPV6_HEADER + ICMP_TYPE)];
+    icmp.extend(accept_any(&ICMPV6_ANSWERS));
 
     let mut program = vec![load_byte(IPV6_NEXT_HEADER)];
-    program.extend(when_equal(libc::IPPROTO_TCP as u32, tcp));
-    for next_header in IPV6_LOOK_AGAIN {
-        program.extend(when_equal(next_header, vec![accept()]));
-    }
+    program.extend(when_equal(libc::IPPROTO_TCP as u32, port.clone()));
+    program.extend(when_equal(libc::IPPROTO_UDP as u32, port));
+    program.extend(when_equal(libc::IPPROTO_ICMPV6 as u32, icmp));
+    program.extend(accept_any(&IPV6_LOOK_AGAIN));
+    program
+}
+
+/// Ends the program either way.
+fn accept_any(of: &[u32]) -> Vec<Instruction> {
+    let mut program: Vec<_> = of.iter().flat_map(|value| when_equal(*value, vec![accept()])).collect();
     program.push(refuse());
     program
 }
@@ -119,7 +138,7 @@ fn unless(comparison: u16, value: u32, body: Vec<Instruction>) -> Vec<Instructio
     [vec![Instruction { code: comparison, jt: over, jf: 0, k: value }], body].concat()
 }
 
-/// All bodies of this file have fewer than 30 instructions, whatever the ports.
+/// All bodies of this file have fewer than 60 instructions, whatever the ports.
 fn distance(body: &[Instruction]) -> u8 {
     debug_assert!(body.len() <= u8::MAX.into());
     body.len() as u8
@@ -144,6 +163,10 @@ const fn load_header_length(at: u32) -> Instruction {
 
 const fn load_half_behind_header(at: u32) -> Instruction {
     plain(LOAD | HALF | INDEXED, at)
+}
+
+const fn load_byte_behind_header(at: u32) -> Instruction {
+    plain(LOAD | BYTE | INDEXED, at)
 }
 
 /// What is returned is how many bytes are kept; no packet has this many.
@@ -186,11 +209,21 @@ const IPV4_PROTOCOL: u32 = 9;
 // RFC 8200 section 3.
 const IPV6_NEXT_HEADER: u32 = 6;
 const IPV6_HEADER: u32 = 40;
-// RFC 9293 section 3.1.
-const TCP_DESTINATION_PORT: u32 = 2;
+// RFC 9293 section 3.1 and RFC 768: it stands at one place in both.
+const DESTINATION_PORT: u32 = 2;
+// RFC 792, RFC 4443 section 2.1.
+const ICMP_TYPE: u32 = 0;
 
-/// ICMPv6; hop-by-hop options, routing header, fragment header, destination options (RFC 8200 section 4).
-const IPV6_LOOK_AGAIN: [u32; 5] = [58, 0, 43, 44, 60];
+/// Hop-by-hop options, routing header, fragment header, destination options (RFC 8200 section 4).
+const IPV6_LOOK_AGAIN: [u32; 4] = [0, 43, 44, 60];
+
+/// Echo reply; the errors: destination unreachable, source quench, redirect, time exceeded, parameter problem; timestamp
+/// reply (RFC 792).
+const ICMP_ANSWERS: [u32; 7] = [0, 3, 4, 5, 11, 12, 14];
+
+/// The errors: destination unreachable, packet too big, time exceeded, parameter problem; echo reply (RFC 4443); neighbour
+/// advertisement (RFC 4861 section 4.4).
+const ICMPV6_ANSWERS: [u32; 6] = [1, 2, 3, 4, 129, 136];
 
 #[cfg(test)]
 pub(super) mod tests;

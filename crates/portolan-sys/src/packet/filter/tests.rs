@@ -17,15 +17,18 @@ pub(in crate::packet) fn is_answer(ether_type: u16, bytes: &[u8], ports: &RangeI
     match ether_type {
         0x0806 => true,
         0x0800 => match bytes.get(9) {
-            Some(1) => true,
-            Some(6) if bytes[6] & 0x1f == 0 && bytes[7] == 0 => {
-                port_at(usize::from(bytes[0] & 15) * 4 + 2).is_some()
+            Some(_) if bytes[6] & 0x1f != 0 || bytes[7] != 0 => false,
+            Some(6 | 17) => port_at(usize::from(bytes[0] & 15) * 4 + 2).is_some(),
+            Some(1) => {
+                let icmp_type = bytes.get(usize::from(bytes[0] & 15) * 4);
+                icmp_type.is_some_and(|icmp_type| [0, 3, 4, 5, 11, 12, 14].contains(icmp_type))
             }
             _ => false,
         },
         0x86dd => match bytes.get(6) {
-            Some(0 | 43 | 44 | 58 | 60) => true,
-            Some(6) => port_at(42).is_some(),
+            Some(0 | 43 | 44 | 60) => true,
+            Some(6 | 17) => port_at(42).is_some(),
+            Some(58) => bytes.get(40).is_some_and(|icmp_type| [1, 2, 3, 4, 129, 136].contains(icmp_type)),
             _ => false,
         },
         _ => false,
@@ -52,11 +55,14 @@ pub(in crate::packet) fn packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
     ];
     let next = prop_oneof![
         6 => Just(6_u8),
+        3 => Just(17_u8),
+        3 => prop::sample::select(vec![1_u8, 58]),
         2 => prop::sample::select(vec![0_u8, 1, 43, 44, 50, 51, 58, 59, 60]),
         1 => any::<u8>(),
     ];
-    (ether_type, bytes, port, fragment, next, 0..=15_u8).prop_map(
-        |(ether_type, mut bytes, port, fragment, next, words)| {
+    let icmp_type = prop_oneof![0..=18_u8, 126..=140_u8, any::<u8>()];
+    (ether_type, bytes, port, fragment, next, icmp_type, 0..=15_u8).prop_map(
+        |(ether_type, mut bytes, port, fragment, next, icmp_type, words)| {
             let mut write = |at: usize, value: &[u8]| {
                 if let Some(place) = bytes.get_mut(at..at + value.len()) {
                     place.copy_from_slice(value);
@@ -64,6 +70,7 @@ pub(in crate::packet) fn packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
             };
             if ether_type == 0x0800 {
                 write(usize::from(words) * 4 + 2, &port.to_be_bytes());
+                write(usize::from(words) * 4, &[icmp_type]);
                 write(0, &[0x40 | words]);
                 write(6, &fragment.to_be_bytes());
                 write(9, &[next]);
@@ -71,6 +78,7 @@ pub(in crate::packet) fn packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
                 write(0, &[0x60]);
                 write(6, &[next]);
                 write(42, &port.to_be_bytes());
+                write(40, &[icmp_type]);
             }
             (ether_type, bytes)
         },
@@ -95,6 +103,7 @@ fn run(program: &[Instruction], packet_type: u8, ether_type: u16, bytes: &[u8]) 
             0x28 => load(k, 2),
             0x30 => load(k, 1),
             0x48 => load(index + k, 2),
+            0x50 => load(index + k, 1),
             0xb1 => {
                 let Some(byte) = load(k, 1) else { return 0 };
                 index = (byte & 15) * 4;
