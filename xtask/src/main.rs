@@ -19,6 +19,7 @@ mod house;
 mod instructions;
 mod machine;
 mod step;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ["bench", kind @ ("connect" | "syn"), options @ ..] => bench::measure(kind, options),
         ["instructions"] => instructions::check().map(drop),
         ["instructions", "--write"] => instructions::write(),
+        ["vendors", folder] => vendors::write(folder),
         ["lab"] => ci::lab().map(drop),
         ["deny"] => ci::deny().map(drop),
         ["setup"] => machine::install_missing(),
@@ -58,6 +60,7 @@ usage: cargo xtask VERB
   bench --check   compare the tables of bench/ with the runs that are kept (--tables writes them anew)
   instructions [--write]
                   count (or keep) the instructions of the hot paths, with valgrind
+  vendors FOLDER  pack the IEEE's oui.csv, mam.csv, oui36.csv and iab.csv into the listing that portolan brings
   lab             the kernel-level tests alone (root, in network namespaces)
   deny            licences, sources and duplicates of the dependencies
   setup           install the Debian packages that the lab and the counts need (root)";

@@ -2,7 +2,7 @@ use portolan_model::Address;
 
 use crate::addresses::AddressSet;
 use crate::list::{ListError, Words};
-use crate::spec::{Target, TargetError, is_ipv4_like, parse_unbounded, shown};
+use crate::spec::{Target, TargetError, is_ipv4_like, parse_target, shown};
 use crate::special;
 
 /// Addresses that are never asked, whatever else says so.
@@ -66,7 +66,7 @@ pub fn parse_exclude_list(bytes: &[u8]) -> Result<Vec<Target>, ListError> {
 }
 
 fn parse_exclusion(text: &str) -> Result<Target, TargetError> {
-    let target = parse_unbounded(text)?;
+    let target = parse_target(text)?;
     if target.ports.is_some() {
         return Err(TargetError::ExcludedPorts { text: shown(text) });
     }

@@ -30,6 +30,7 @@ pub mod services;
 mod services_table;
 mod spec;
 pub mod special;
+pub mod vendors;
 
 pub use addresses::AddressSet;
 pub use by_transport::Ports;

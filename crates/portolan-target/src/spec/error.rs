@@ -44,11 +44,6 @@ pub enum TargetError {
     /// Not an IPv6 address.
     #[error("{text}: '{part}' is not an IPv6 address")]
     Ipv6 { text: String, part: String },
-    /// An IPv6 range that nobody can scan.
-    #[error(
-        "{text}: more than 2^32 IPv6 addresses cannot be scanned; name hosts or smaller ranges (/96 or longer)"
-    )]
-    TooManyAddresses { text: String },
     /// A zone that is neither a number nor a possible name of an interface.
     #[error("{text}: '{zone}' is neither the number nor the name of an interface")]
     Zone { text: String, zone: String },

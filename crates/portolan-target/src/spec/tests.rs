@@ -168,8 +168,6 @@ fn what_is_refused_says_what_and_where() {
     ] {
         assert_eq!(refused(text), sentence);
     }
-    assert!(refused("2001:db8::/64").contains("more than 2^32 IPv6 addresses"));
-    assert!(refused("::/0").contains("more than 2^32 IPv6 addresses"));
     assert!(refused(&format!("{}.example", "a".repeat(64))).contains("1 to 63"));
     assert!(refused(&"a.".repeat(200)).ends_with("at most 253 characters, this has 399"));
     assert!(refused(&"x".repeat(5000)).chars().count() < 200);
