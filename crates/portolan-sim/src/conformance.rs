@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod frames;
+mod neighbours;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use portolan_model::{Endpoint, Instant};
 
 pub use datagrams::datagrams_conform;
 pub use frames::frames_conform;
+pub use neighbours::neighbours_conform;
 
 /// Checks the contract of [`Sockets`] on doors that `make` opens, one a check. `open` accepts connections,
 /// `closed` refuses them, both within a second or two. A broken clause panics with its name, as a test does.

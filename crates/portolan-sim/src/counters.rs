@@ -18,8 +18,16 @@ pub struct Counters {
     /// SYN-ACKs that a host sent again by itself.
     pub syn_acks_again: u64,
 
+    /// Echo and timestamp requests and datagrams of our own making that left this machine.
+    pub pings: u64,
+    /// Echo and timestamp requests that reached a host that exists.
+    pub pings_arrived: u64,
+    /// Neighbours asked for.
+    pub neighbours: u64,
     /// Packets of our own making asked for.
     pub packets: u64,
+    /// Of these, RSTs that gave up a SYN of ours.
+    pub resets: u64,
     /// Packets that came in and waited for us to hear them.
     pub packets_queued: u64,
     /// Packets that met a full ring.

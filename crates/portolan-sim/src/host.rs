@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use portolan_model::{Address, AddressRange, Instant, Transport};
+use portolan_model::{Address, AddressRange, Instant, Mac, Transport};
 use serde::Deserialize;
 
 use crate::counters::Counters;
@@ -11,10 +11,11 @@ use crate::error::WorldError;
 use crate::limit::{Limit, Limiter};
 use crate::node::{NodeSpec, Stand};
 use crate::packet::{Content, Packet, Quote};
+use crate::ping::PingKind;
 use crate::random::{Random, mix};
 use crate::reject::Reject;
 use crate::rules::{Rule, Rules};
-use crate::text::{Ip, Millis, Probability, Range};
+use crate::text::{HardwareAddress, Ip, Millis, Probability, Range};
 use crate::udp::{UdpAnswer, UdpSpec};
 
 /// Hosts alike, as a world's file describes them.
@@ -40,6 +41,15 @@ pub(crate) struct HostSpec {
     /// What its ICMP errors quote of a packet.
     #[serde(default)]
     quote: Quote,
+    /// Whether it answers echo requests …
+    #[serde(default = "yes")]
+    echo: bool,
+    /// … and timestamp requests, which are IPv4's alone.
+    #[serde(default = "yes")]
+    timestamp: bool,
+    /// It is on our own link, and says so under this hardware address; the next address of a range under the next one.
+    /// Without one it is behind a router.
+    pub(crate) mac: Option<HardwareAddress>,
     /// It dies when it has seen so many SYNs and datagrams.
     #[serde(default)]
     pub(crate) dies_after: Option<u64>,
@@ -99,6 +109,8 @@ pub(crate) enum Answer {
 pub(crate) enum Does {
     Tcp(Answer),
     Udp(UdpAnswer),
+    /// It is asked itself: whether it answers this.
+    Ping(PingKind),
 }
 
 /// More SYNs and datagrams in a second than this, and we are ignored.
@@ -108,6 +120,17 @@ pub(crate) struct Ban {
     per_second: u32,
     /// How long; for ever if nothing is said.
     ms: Option<Millis>,
+}
+
+impl Answer {
+    /// What the port does with an ACK of no connection: listening or not, the host's TCP refuses it (RFC 9293 sections
+    /// 3.10.7.1 and 3.10.7.2), and no queue can be full.
+    pub(crate) fn to_ack(self) -> Self {
+        match self {
+            Answer::Open | Answer::Busy(_) | Answer::Closed | Answer::Split => Answer::Closed,
+            Answer::Drop | Answer::Reject { .. } => self,
+        }
+    }
 }
 
 impl HostSpec {
@@ -155,6 +178,20 @@ impl HostSpec {
             _ => None,
         });
         router.into_iter().chain(boxes)
+    }
+
+    /// How it answers a ping.
+    fn pong(&self, kind: PingKind) -> Option<Content> {
+        let answers = match kind {
+            PingKind::Echo => self.echo,
+            PingKind::Timestamp => self.timestamp,
+        };
+        answers.then_some(Content::Pong)
+    }
+
+    /// Under which hardware address the host at `address` is on our link, if it is there.
+    pub(crate) fn neighbour(&self, address: Address) -> Option<Mac> {
+        Some(self.mac?.nth(self.addresses.place(address)))
     }
 
     /// What its TCP ports do …
@@ -227,6 +264,7 @@ impl HostLife {
         *match does {
             Does::Tcp(_) => &mut counters.syns_arrived,
             Does::Udp(_) => &mut counters.datagrams_arrived,
+            Does::Ping(_) => &mut counters.pings_arrived,
         } += 1;
         self.seen += 1;
         if self.is_dead(spec) {
@@ -242,8 +280,11 @@ impl HostLife {
                 let (content, after) = answer.reply(packet, (spec.ttl, spec.quote), counters)?;
                 (content, after, spec.ttl)
             }
+            Does::Ping(kind) => (spec.pong(kind)?, Duration::ZERO, spec.ttl),
             // It is the box that accepts.
-            Does::Tcp(_) if spec.turns_open_after.is_some_and(|n| self.seen > n) => {
+            Does::Tcp(_)
+                if packet.content == Content::Syn && spec.turns_open_after.is_some_and(|n| self.seen > n) =>
+            {
                 (Content::SynAck, Duration::ZERO, spec.ttl_of_a_box())
             }
             Does::Tcp(answer) => {
@@ -265,6 +306,7 @@ impl HostLife {
         packet: &Packet,
         (now, random, counters): (Instant, &mut Random, &mut Counters),
     ) -> Option<Content> {
+        let answer = if packet.content == Content::Ack { answer.to_ack() } else { answer };
         match answer {
             Answer::Open => Some(Content::SynAck),
             Answer::Busy(full) if random.chance(full.0) => {
@@ -304,6 +346,10 @@ impl HostLife {
         self.banned = Some(ban.ms.map_or(Banned::Forever, |ms| Banned::Until(now + ms.0)));
         true
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn far() -> u8 {

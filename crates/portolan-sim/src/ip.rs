@@ -2,7 +2,13 @@
 
 use std::net::IpAddr;
 
-use portolan_wire::{Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, Malformed, PseudoHeader, ipv4, ipv6};
+use portolan_model::{Address, Icmp, IcmpFamily};
+use portolan_wire::{
+    Icmpv4Repr, Icmpv6Repr, Ipv4Repr, Ipv4View, Ipv6Repr, Ipv6View, Malformed, PseudoHeader, checksum,
+    icmpv4, ipv4, ipv6, protocol,
+};
+
+use crate::packet::Quote;
 
 /// A whole IP packet, read in place. Its checksums are the reader's business.
 #[derive(Copy, Clone, Debug)]
@@ -47,6 +53,88 @@ impl<'a> IpView<'a> {
         Ok(IpView { source, destination, ttl, protocol, payload: view.payload(), pseudo })
     }
 }
+
+impl<'a> IpView<'a> {
+    /// A packet that was handed over to be sent to `to` and leaves from `source`, or why it is none. What it carries is for
+    /// others to judge.
+    pub(crate) fn of_ours(packet: &'a [u8], to: Address, source: IpAddr) -> Result<Self, Malformed> {
+        let ip = IpView::read(packet)?;
+        let ends_with_its_payload = packet.as_ptr_range().end == ip.payload.as_ptr_range().end;
+        let summed_up = !to.ip().is_ipv4() || Ipv4View::new_checked(packet)?.has_valid_checksum();
+        demand(summed_up, "the checksum of its IP header is wrong")?;
+        demand(ends_with_its_payload, "it is followed by something")?;
+        demand(ip.source == source, "it bears a wrong source address")?;
+        demand(ip.destination == to.ip(), "it goes to another address than it was handed over for")?;
+        demand(ip.ttl > 0, "no router would pass it on")?;
+        Ok(ip)
+    }
+}
+
+pub(crate) fn demand(holds: bool, why: &'static str) -> Result<(), Malformed> {
+    if holds { Ok(()) } else { Err(Malformed { what: "a packet of ours", why }) }
+}
+
+/// A packet of ours, as an ICMP error speaks of it.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) packet: &'a [u8],
+    /// Where in it the payload of IP starts.
+    pub(crate) start: usize,
+    /// What it left with.
+    pub(crate) ttl: u8,
+    pub(crate) source: IpAddr,
+    pub(crate) to: Address,
+    /// What tells its packets apart.
+    pub(crate) hash: u64,
+}
+
+impl Subject<'_> {
+    /// The ICMP error, sent from as far away as `ttl` says.
+    pub(crate) fn error(&self, icmp: &Icmp, ttl: u8, quote: Quote) -> Vec<u8> {
+        let (icmp_type, code, rest) = (icmp.icmp_type, icmp.code, [0; 4]);
+        let payload = &*self.quoted(icmp, ttl, quote);
+        let header = IpHeader {
+            source: icmp.from.unwrap_or(self.to).ip(),
+            destination: self.source,
+            ttl: icmp.ttl.unwrap_or(ttl),
+            protocol: if icmp.family == IcmpFamily::V4 { protocol::ICMP } else { protocol::ICMPV6 },
+            identification: (self.hash as u16).max(1),
+            // Linux: "internetwork control" (RFC 1812 section 4.3.2.5).
+            traffic_class: if icmp.family == IcmpFamily::V4 { 0xc0 } else { 0 },
+        };
+        let length = icmpv4::HEADER_LENGTH + payload.len();
+        header.packet(length, |pseudo, buffer| match icmp.family {
+            IcmpFamily::V4 => Icmpv4Repr::Other { icmp_type, code, rest, payload }.emit(buffer),
+            IcmpFamily::V6 => Icmpv6Repr::Other { icmp_type, code, rest, payload }.emit(pseudo, buffer),
+        })
+    }
+
+    /// What an ICMP error quotes: the packet as its sender met it, with the TTL that was left by then.
+    fn quoted(&self, icmp: &Icmp, ttl: u8, quote: Quote) -> Vec<u8> {
+        let mut packet = self.packet.to_vec();
+        // As many routers out as back; whoever says that time is exceeded met the last of it (RFC 792).
+        let routers = STARTING_TTL.saturating_sub(icmp.ttl.unwrap_or(ttl));
+        let is_exceeded = matches!((icmp.family, icmp.icmp_type), (IcmpFamily::V4, 11) | (IcmpFamily::V6, 3));
+        let left = if is_exceeded { 1 } else { self.ttl.saturating_sub(routers).max(1) };
+        if self.source.is_ipv6() {
+            packet[ipv6::field::HOP_LIMIT] = left;
+        } else {
+            // A router sums the header up anew (RFC 1812 section 5.2.3).
+            packet[ipv4::field::TTL] = left;
+            packet[ipv4::field::CHECKSUM].fill(0);
+            let sum = checksum::of(&packet[..self.start]);
+            packet[ipv4::field::CHECKSUM].copy_from_slice(&sum.to_be_bytes());
+        }
+        match quote {
+            Quote::Full => {}
+            Quote::None => packet.truncate(self.start + 8),
+        }
+        packet
+    }
+}
+
+/// With which TTL or hop limit everybody sends: Linux's, and most others'.
+const STARTING_TTL: u8 = 64;
 
 impl IpHeader {
     /// The header of a TCP segment, as Linux writes it.

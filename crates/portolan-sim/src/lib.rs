@@ -51,6 +51,7 @@ mod machine;
 mod node;
 mod packet;
 mod path;
+mod ping;
 pub mod random;
 mod reject;
 mod rules;
@@ -66,6 +67,7 @@ mod worlds;
 
 pub use counters::Counters;
 pub use error::WorldError;
+pub use node::Spells;
 pub use reject::Reject;
 pub use score::{Score, Tally};
 pub use sockets::SimSockets;

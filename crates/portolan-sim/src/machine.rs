@@ -40,6 +40,8 @@ pub(crate) struct MachineSpec {
     send_us: u32,
     /// How many answers to packets of our own making its ring holds.
     pub(crate) ring: usize,
+    /// Whether answers to packets of our own making can be kept from its kernel.
+    pub(crate) keeps_answers: bool,
     /// How many datagrams, and errors about datagrams, its receive queue holds in truth.
     pub(crate) rx_queue: Option<usize>,
     /// Its kernel meets a `sendto` with the error of an earlier datagram that nobody has read yet, and sends nothing.
@@ -85,6 +87,7 @@ impl Default for MachineSpec {
             connect_us: 10,
             send_us: 5,
             ring: 8192,
+            keeps_answers: true,
             rx_queue: None,
             pending_errors: false,
             door_repeats: true,
@@ -165,6 +168,8 @@ pub(crate) struct Machine {
     pub(crate) udp_ports: Pool,
     /// From where packets of our own making come.
     pub(crate) packet_ports: RangeInclusive<u16>,
+    /// From where a scan's datagrams come that are such packets, if any are.
+    pub(crate) datagram_ports: Vec<u16>,
 }
 
 impl Machine {
@@ -172,7 +177,15 @@ impl Machine {
         let [tcp_ports, udp_ports] = [0, 1].map(|_| Pool::new(&spec.local_ports));
         // That there is one was seen when the world was read.
         let packet_ports = spec.ports_of_packets().unwrap_or(u16::MAX..=u16::MAX);
-        Machine { spec, tcp_ports, udp_ports, packet_ports }
+        Machine { spec, tcp_ports, udp_ports, packet_ports, datagram_ports: Vec::new() }
+    }
+
+    /// From now on a scan's datagrams may leave as packets too: some of the ports for packets are for those alone.
+    pub(crate) fn hold_datagram_ports(&mut self) {
+        let (first, last) = self.packet_ports.clone().into_inner();
+        let held = DATAGRAM_PORTS.min((last - first) / 2);
+        self.packet_ports = first..=last - held;
+        self.datagram_ports = (last - held..=last).skip(1).collect();
     }
 
     /// Takes what a connect needs: our own end of it, or why there is none. `open` sockets are open already.
@@ -243,6 +256,9 @@ impl Machine {
         Ok(())
     }
 }
+
+/// From so many ports a scan's datagrams leave, if there are enough.
+const DATAGRAM_PORTS: u16 = 8;
 
 /// The ephemeral ports of one transport that are free.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use portolan_model::{Endpoint, Icmp, Instant, Transport};
 use serde::Deserialize;
 
 use crate::attempts::Key;
+use crate::ping::Ping;
 use crate::syn::Syn;
 
 /// What travels between our kernel and a host.
@@ -32,8 +33,10 @@ pub(crate) enum Flow {
     Connect(Connect),
     /// A datagram with this payload. The wire knows no names, and so this has none.
     Datagram(Arc<[u8]>),
-    /// A SYN of the scanner's own making, which has no name either.
+    /// A SYN or an ACK of the scanner's own making, which has no name either.
     Syn(Arc<Syn>),
+    /// A question of the scanner's own making: whether the host is there, or a datagram past the kernel's sockets.
+    Ping(Arc<Ping>),
 }
 
 /// A connect …
@@ -50,8 +53,14 @@ pub(crate) struct Connect {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Content {
     Syn,
+    /// An ACK of ours that belongs to no connection.
+    Ack,
     SynAck,
     Reset,
+    /// An echo or timestamp request of ours.
+    Ping,
+    /// What answers it.
+    Pong,
     /// A datagram of ours.
     Question,
     /// A datagram of somebody else's.
@@ -91,7 +100,12 @@ impl Packet {
     /// How our kernel ends a connect at this packet's arrival.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.content {
-            Content::Syn | Content::Question | Content::Answer(_) => None,
+            Content::Syn
+            | Content::Ack
+            | Content::Ping
+            | Content::Pong
+            | Content::Question
+            | Content::Answer(_) => None,
             Content::SynAck => Some(Outcome::Connected { local: self.local }),
             Content::Reset => Some(Outcome::Refused),
             Content::Icmp(icmp, _) => Some(Outcome::Icmp(icmp)),
@@ -102,8 +116,14 @@ impl Packet {
     pub(crate) fn payload(&self) -> Option<&Arc<[u8]>> {
         match &self.flow {
             Flow::Datagram(payload) => Some(payload),
+            Flow::Ping(ping) => ping.payload(),
             Flow::Connect(_) | Flow::Syn(_) => None,
         }
+    }
+
+    /// Whether it is ICMP of ours, or answers that: no port is asked.
+    pub(crate) fn is_ping(&self) -> bool {
+        matches!(&self.flow, Flow::Ping(ping) if ping.payload().is_none())
     }
 
     pub(crate) const fn is_datagram(&self) -> bool {

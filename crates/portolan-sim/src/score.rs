@@ -115,7 +115,9 @@ impl Score {
                     tally.out_of_scope -= 1;
                     tally.count(endpoint, &truth, (told, door.judge(endpoint, told)));
                 }
-                None if truth.is_silent(endpoint.transport) || !truth.exists => tally.untold_silent += 1,
+                None if truth.is_silent(endpoint.transport) || !truth.exists || door.is_lost(endpoint) => {
+                    tally.untold_silent += 1;
+                }
                 None => tally.untold += 1,
             }
         }

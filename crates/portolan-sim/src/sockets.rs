@@ -7,7 +7,7 @@ use std::mem;
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request, Sockets};
-use portolan_model::{Endpoint, Instant, LocalFault};
+use portolan_model::{Endpoint, Instant, LocalFault, Mac};
 
 use crate::agenda::Agenda;
 use crate::attempts::{Attempt, Attempts, Key};
@@ -21,7 +21,7 @@ use crate::random::{Random, mix};
 use crate::truth::{Judgement, Told};
 use crate::world::World;
 
-use datagrams::Datagrams;
+use datagrams::{Datagrams, FORGERS_TTL};
 use packets::Packets;
 
 /// The door to a [`World`].
@@ -30,8 +30,8 @@ use packets::Packets;
 /// where a node duplicates, a completion may come twice; where a node forges, one may come that nobody
 /// asked for, and so may datagrams, errors about datagrams, and packets.
 ///
-/// It carries packets too ([`Frames`](portolan_model::frames::Frames)), and is their judge: one that is no sound SYN of
-/// ours is a bug, and it panics.
+/// It carries packets too ([`Frames`](portolan_model::frames::Frames)), and is their judge: one that is no sound SYN, ACK or
+/// ping of ours, and no RST that a SYN-ACK has earned, is a bug, and it panics.
 #[derive(Debug)]
 pub struct SimSockets {
     world: World,
@@ -64,8 +64,10 @@ enum Step {
     Stray(Completion),
     /// Something about a datagram comes to a port of ours.
     Arrive(u16, Event),
-    /// A packet of our own making never leaves.
+    /// A packet of our own making never leaves, or a neighbour does not answer.
     Unsent(ProbeId, LocalFault),
+    /// A neighbour answers, which was asked then.
+    Neighbour(ProbeId, Instant, Mac),
     /// A packet that nobody earned comes in.
     Forged(Vec<u8>),
 }
@@ -96,7 +98,7 @@ impl Sockets for SimSockets {
             match request {
                 Request::Connect { probe, to } => self.connect(probe, to),
                 // Who turns it into a packet stands around this door.
-                Request::Syn { probe, .. } | Request::Ping { probe, .. } => {
+                Request::Syn { probe, .. } | Request::Ack { probe, .. } | Request::Ping { probe, .. } => {
                     self.end_at_once(probe, LocalFault::Permission);
                 }
                 Request::Datagram { probe, to, payload, own_port } => {
@@ -158,19 +160,34 @@ impl SimSockets {
         &self.counters
     }
 
+    /// How many SYN-ACKs the scanner was told of that its kernel was kept from, and has not given up.
+    pub fn half_open(&self) -> u64 {
+        self.packets.owed()
+    }
+
     /// What `told` of `endpoint` is worth, after what happened: silence of a host that fell silent before
     /// anything of it could be heard is undecided, since nobody could know better.
     pub fn judge(&self, endpoint: Endpoint, told: Told) -> Judgement {
         let truth = self.world.truth(endpoint);
-        let heard = self.world.host(endpoint.address).is_some_and(|host| self.lives[host as usize].heard);
         match truth.judge(told) {
             Judgement::Wrong
-                if truth.may_fall_silent && !heard && told == Told::silence(endpoint.transport) =>
+                if told == Told::silence(endpoint.transport)
+                    && !self.is_heard(endpoint)
+                    && (truth.may_fall_silent || self.is_lost(endpoint)) =>
             {
                 Judgement::Undecided
             }
             judgement => judgement,
         }
+    }
+
+    /// Whether all that this host answered was lost on the way, since nobody repeats a RST. (A SYN-ACK comes again.)
+    pub(crate) fn is_lost(&self, endpoint: Endpoint) -> bool {
+        self.world.is_asked_by_ack(endpoint) && !self.is_heard(endpoint)
+    }
+
+    fn is_heard(&self, endpoint: Endpoint) -> bool {
+        self.world.host(endpoint.address).is_some_and(|host| self.lives[host as usize].heard)
     }
 
     fn connect(&mut self, probe: ProbeId, to: Endpoint) {
@@ -227,11 +244,16 @@ impl SimSockets {
         if !no_gateway && presence != Some(Presence::NoNeighbour) {
             return None;
         }
+        Some(self.nobody_answers(!no_gateway))
+    }
+
+    /// Nobody answers ARP or NDP, and so long it takes until that is known.
+    fn nobody_answers(&mut self, on_link: bool) -> (LocalFault, Duration) {
         self.counters.no_neighbour += 1;
-        let fault = LocalFault::NoNeighbour { on_link: !no_gateway };
+        let fault = LocalFault::NoNeighbour { on_link };
         // Linux asks three times, a second apart (`mcast_solicit`, `retrans_time_ms`); who comes later
         // waits for what is left of it.
-        Some((fault, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2))))
+        (fault, Duration::from_secs(1) + self.random.up_to(Duration::from_secs(2)))
     }
 
     fn open_sockets(&self) -> usize {
@@ -269,6 +291,7 @@ impl SimSockets {
             Step::Stray(event) => self.done.push(Event::Connect(event)),
             Step::Arrive(port, event) => self.arrive(port, event),
             Step::Unsent(probe, fault) => self.packets.unsent(probe, fault, self.clock),
+            Step::Neighbour(probe, asked, mac) => self.packets.neighbour(probe, asked, self.clock, mac),
             Step::Forged(bytes) => {
                 self.arrive_packet(bytes);
             }
@@ -309,7 +332,11 @@ impl SimSockets {
     /// A SYN or a datagram reaches the end of its way.
     fn ask_host(&mut self, mut packet: Packet) -> Option<(Walk, Duration)> {
         let host = packet.host?;
-        let does = self.world.answer(host, packet.to);
+        let does = match &packet.flow {
+            Flow::Ping(ping) => ping.kind().map(Does::Ping),
+            _ => None,
+        };
+        let does = does.unwrap_or_else(|| self.world.answer(host, packet.to));
         let chance = (self.clock, &mut self.random, &mut self.counters);
         let life = &mut self.lives[host as usize];
         let Reply { content, after, ttl } = life.receive(self.world.group(host), does, &packet, chance)?;
@@ -329,7 +356,7 @@ impl SimSockets {
                     attempt.is_some_and(|attempt| !mem::replace(&mut attempt.accepted, true))
                 }
                 Flow::Syn(_) => self.packets.accept(&back.packet),
-                Flow::Datagram(_) => false,
+                Flow::Datagram(_) | Flow::Ping(_) => false,
             };
         if accepted {
             self.agenda.put(self.clock + SYN_ACK_AGAIN[0], Step::SynAckAgain(back.clone(), 0));
@@ -345,7 +372,10 @@ impl SimSockets {
         match &packet.flow {
             Flow::Connect(connect) => self.complete(packet, *connect),
             Flow::Datagram(payload) => self.deliver_datagram(packet, payload),
-            Flow::Syn(syn) => self.deliver_packet(packet, syn, *ttl),
+            Flow::Syn(syn) => {
+                self.deliver_packet(packet, syn.answer(&packet.content, *ttl, self.world.seed()))
+            }
+            Flow::Ping(ping) => self.deliver_packet(packet, ping.answer(&packet.content, *ttl)),
         }
     }
 
@@ -409,7 +439,7 @@ impl SimSockets {
         let waits = match &back.packet.flow {
             Flow::Connect(connect) => self.attempts.get_mut(connect.attempt).is_some(),
             Flow::Syn(_) => self.packets.is_half_open(&back.packet),
-            Flow::Datagram(_) => false,
+            Flow::Datagram(_) | Flow::Ping(_) => false,
         };
         let dead = |host: u32| self.lives[host as usize].is_dead(self.world.group(host));
         if !waits || back.packet.host.is_none_or(dead) {
@@ -430,6 +460,13 @@ impl SimSockets {
                 Step::Arrive(packet.local.port(), self.forge_datagram(packet, payload, kind))
             }
             (Flow::Syn(syn), _) => Step::Forged(self.forge_packet(syn)),
+            (Flow::Ping(ping), Forgery::Datagram(kind)) if self.is_of_a_scan(ping) => {
+                let Some(payload) = ping.payload() else { return };
+                let event = self.forge_datagram(packet, payload, kind);
+                let Some(bytes) = ping.forged_as(&event, FORGERS_TTL) else { return };
+                Step::Forged(bytes)
+            }
+            (Flow::Ping(ping), _) => Step::Forged(self.forge_pong(ping)),
             (Flow::Datagram(_), Forgery::Completion) => return,
         };
         self.agenda.put(self.clock + lag, step);

@@ -1,4 +1,5 @@
-//! A SYN of the scanner's own making: what is sound, and the bytes of what answers it.
+//! Segments of the scanner's own making, a SYN, an ACK or the RST that gives a SYN up: what is sound, and the bytes of what
+//! answers.
 //!
 //! Before editing, read RFC 9293 section 3.10.7, and what Linux sends: `tcp_make_synack`, `tcp_v4_send_reset`,
 //! `__icmp_send`.
@@ -6,17 +7,22 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use portolan_model::{Address, Endpoint, Icmp, IcmpFamily};
-use portolan_wire::{
-    Icmpv4Repr, Icmpv6Repr, Ipv4View, Malformed, TcpFlags, TcpOptions, TcpRepr, TcpView, checksum, ipv4,
-    ipv6, protocol, tcp,
-};
+use portolan_model::frames::Numbers;
+use portolan_model::{Address, Endpoint, Icmp};
+use portolan_wire::{Malformed, TcpFlags, TcpOptions, TcpRepr, TcpView, protocol, tcp};
 
-use crate::ip::{IpHeader, IpView};
+use crate::ip::{IpHeader, IpView, Subject, demand};
 use crate::packet::{Content, Quote};
 use crate::random::{mix, port_hash};
 
-/// A sound SYN, as it left.
+/// A sound segment of ours.
+#[derive(Clone, Debug)]
+pub(crate) enum Segment {
+    Syn(Syn),
+    Reset(Reset),
+}
+
+/// A sound SYN, as it left, or a sound ACK of no connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Syn {
     pub(crate) to: Endpoint,
@@ -25,47 +31,75 @@ pub(crate) struct Syn {
     /// Where in it TCP starts.
     start: usize,
     ttl: u8,
+    /// What an ACK acknowledges; nothing if it is a SYN.
+    acknowledgment: Option<u32>,
     sequence: u32,
     options: TcpOptions,
 }
 
-impl Syn {
-    /// Reads what was handed over to be sent to `to`, or says why it is no sound SYN from `source` and one of `ports`.
+/// A sound RST: the ends of what it gives up, and its sequence number.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Reset {
+    pub(crate) to: Endpoint,
+    pub(crate) local: SocketAddr,
+    pub(crate) sequence: u32,
+}
+
+impl Segment {
+    /// Reads what was handed over to be sent to `to`, or says why it is no sound SYN, ACK or RST, from `source` and one of
+    /// `ports`.
     pub(crate) fn read(
         packet: &[u8],
         to: Address,
         source: IpAddr,
         ports: &RangeInclusive<u16>,
-    ) -> Result<Syn, Malformed> {
-        let ip = IpView::read(packet)?;
-        let ends_with_its_payload = packet.as_ptr_range().end == ip.payload.as_ptr_range().end;
-        let summed_up = !to.ip().is_ipv4() || Ipv4View::new_checked(packet)?.has_valid_checksum();
-        demand(summed_up, "the checksum of its IP header is wrong")?;
-        demand(ends_with_its_payload, "it is followed by something")?;
-        demand(ip.source == source, "it bears a wrong source address")?;
-        demand(ip.destination == to.ip(), "it goes to another address than it was handed over for")?;
-        demand(ip.ttl > 0, "no router would pass it on")?;
+    ) -> Result<Segment, Malformed> {
+        let ip = IpView::of_ours(packet, to, source)?;
         demand(ip.protocol == protocol::TCP, "it is not TCP")?;
         let view = TcpView::new_checked(ip.payload)?;
         let broken = view.options().find_map(Result::err);
         broken.map_or(Ok(()), Err)?;
         let segment = TcpRepr::parse(&view);
         demand(view.has_valid_checksum(&ip.pseudo), "its TCP checksum is wrong")?;
-        // ECN (RFC 3168 section 6.1.1) may be asked for.
-        let ecn = TcpFlags::ECE | TcpFlags::CWR;
-        demand(segment.flags.0 & !ecn.0 == TcpFlags::SYN.0, "it is no SYN")?;
         demand(segment.payload.is_empty(), "it carries data")?;
         demand(segment.destination_port != 0, "it goes to port 0")?;
         demand(ports.contains(&segment.source_port), "it comes from a port that is not for packets")?;
-        Ok(Syn {
-            to: Endpoint::tcp(to, segment.destination_port),
-            local: Address::new(source).socket(segment.source_port),
+        let (to, local) =
+            (Endpoint::tcp(to, segment.destination_port), Address::new(source).socket(segment.source_port));
+        if segment.flags == TcpFlags::RST {
+            return Ok(Segment::Reset(Reset { to, local, sequence: segment.sequence }));
+        }
+        // ECN (RFC 3168 section 6.1.1) may be asked for.
+        let ecn = TcpFlags::ECE | TcpFlags::CWR;
+        let is_ack = segment.flags == TcpFlags::ACK;
+        demand(is_ack || segment.flags.0 & !ecn.0 == TcpFlags::SYN.0, "it is no SYN, no ACK and no RST")?;
+        Ok(Segment::Syn(Syn {
+            to,
+            local,
             packet: packet.into(),
             start: packet.len() - ip.payload.len(),
             ttl: ip.ttl,
+            acknowledgment: is_ack.then_some(segment.acknowledgment),
             sequence: segment.sequence,
             options: segment.options,
-        })
+        }))
+    }
+}
+
+impl Syn {
+    /// Whether an answer to it is one to a number of these.
+    pub(crate) fn is_one_of(&self, numbers: Numbers) -> bool {
+        numbers.place(self.to, self.local.port(), self.sequence) >> Numbers::PLACE_BITS == 0
+    }
+
+    /// The RST that gives it up (RFC 9293 section 3.10.7.1).
+    pub(crate) fn given_up(&self) -> Reset {
+        Reset { to: self.to, local: self.local, sequence: self.expected() }
+    }
+
+    /// What it is.
+    pub(crate) fn content(&self) -> Content {
+        if self.acknowledgment.is_some() { Content::Ack } else { Content::Syn }
     }
 
     /// The bytes of `content` that answers it, sent from as far away as `ttl` says. `None` if nobody answers with that.
@@ -73,10 +107,17 @@ impl Syn {
     /// They are a function of what they answer: a copy is the same bytes.
     pub(crate) fn answer(&self, content: &Content, ttl: u8, seed: u64) -> Option<Vec<u8>> {
         match content {
+            // Nobody accepts an ACK.
+            Content::SynAck if self.acknowledgment.is_some() => None,
             Content::SynAck => Some(self.accepted(ttl, self.expected(), seed)),
             Content::Reset => Some(self.reset(ttl, self.expected())),
             Content::Icmp(icmp, quote) => Some(self.error(icmp, ttl, *quote, self.sequence)),
-            Content::Syn | Content::Question | Content::Answer(_) => None,
+            Content::Syn
+            | Content::Ack
+            | Content::Question
+            | Content::Answer(_)
+            | Content::Ping
+            | Content::Pong => None,
         }
     }
 
@@ -107,53 +148,26 @@ impl Syn {
         })
     }
 
-    /// A RST (RFC 9293 section 3.5.2, the first case).
+    /// A RST (RFC 9293 section 3.5.2, the first case). One to an ACK is numbered as what that acknowledged, and acknowledges
+    /// nothing (the same, the second case); `acknowledgment` is off by as much as the number is then.
     pub(crate) fn reset(&self, ttl: u8, acknowledgment: u32) -> Vec<u8> {
-        self.segment(ttl, TcpFlags::RST | TcpFlags::ACK, (0, acknowledgment), |segment| segment)
+        let (flags, numbers) = match self.acknowledgment {
+            None => (TcpFlags::RST | TcpFlags::ACK, (0, acknowledgment)),
+            Some(asked) => {
+                let off = acknowledgment.wrapping_sub(self.expected());
+                (TcpFlags::RST, (asked.wrapping_add(off), 0))
+            }
+        };
+        self.segment(ttl, flags, numbers, |segment| segment)
     }
 
     /// An ICMP error that quotes it, with `sequence` as its sequence number.
     pub(crate) fn error(&self, icmp: &Icmp, ttl: u8, quote: Quote, sequence: u32) -> Vec<u8> {
-        let (icmp_type, code, rest) = (icmp.icmp_type, icmp.code, [0; 4]);
-        let payload = &*self.quoted(icmp, ttl, quote, sequence);
-        let header = IpHeader {
-            source: icmp.from.unwrap_or(self.to.address).ip(),
-            destination: self.local.ip(),
-            ttl: icmp.ttl.unwrap_or(ttl),
-            protocol: if icmp.family == IcmpFamily::V4 { protocol::ICMP } else { protocol::ICMPV6 },
-            identification: (self.hash(0) as u16).max(1),
-            // Linux: "internetwork control" (RFC 1812 section 4.3.2.5).
-            traffic_class: if icmp.family == IcmpFamily::V4 { 0xc0 } else { 0 },
-        };
-        let length = portolan_wire::icmpv4::HEADER_LENGTH + payload.len();
-        header.packet(length, |pseudo, buffer| match icmp.family {
-            IcmpFamily::V4 => Icmpv4Repr::Other { icmp_type, code, rest, payload }.emit(buffer),
-            IcmpFamily::V6 => Icmpv6Repr::Other { icmp_type, code, rest, payload }.emit(pseudo, buffer),
-        })
-    }
-
-    /// What an ICMP error quotes: the packet as its sender met it, with the TTL that was left by then.
-    fn quoted(&self, icmp: &Icmp, ttl: u8, quote: Quote, sequence: u32) -> Vec<u8> {
         let mut packet = self.packet.to_vec();
-        // As many routers out as back; whoever says that time is exceeded met the last of it (RFC 792).
-        let routers = STARTING_TTL.saturating_sub(icmp.ttl.unwrap_or(ttl));
-        let is_exceeded = matches!((icmp.family, icmp.icmp_type), (IcmpFamily::V4, 11) | (IcmpFamily::V6, 3));
-        let left = if is_exceeded { 1 } else { self.ttl.saturating_sub(routers).max(1) };
-        if self.local.is_ipv6() {
-            packet[ipv6::field::HOP_LIMIT] = left;
-        } else {
-            // A router sums the header up anew (RFC 1812 section 5.2.3).
-            packet[ipv4::field::TTL] = left;
-            packet[ipv4::field::CHECKSUM].fill(0);
-            let sum = checksum::of(&packet[..self.start]);
-            packet[ipv4::field::CHECKSUM].copy_from_slice(&sum.to_be_bytes());
-        }
         packet[self.start..][tcp::field::SEQUENCE].copy_from_slice(&sequence.to_be_bytes());
-        match quote {
-            Quote::Full => {}
-            Quote::None => packet.truncate(self.start + 8),
-        }
-        packet
+        let (source, to, hash) = (self.local.ip(), self.to.address, self.hash(0));
+        let (packet, start, sent_with) = (&*packet, self.start, self.ttl);
+        Subject { packet, start, ttl: sent_with, source, to, hash }.error(icmp, ttl, quote)
     }
 
     /// A segment from the endpoint asked back to us.
@@ -185,10 +199,3 @@ impl Syn {
         mix(port_hash(seed, self.to) ^ mix(ours))
     }
 }
-
-fn demand(holds: bool, why: &'static str) -> Result<(), Malformed> {
-    if holds { Ok(()) } else { Err(Malformed { what: "a SYN of ours", why }) }
-}
-
-/// With which TTL or hop limit everybody sends: Linux's, and most others'.
-const STARTING_TTL: u8 = 64;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use portolan_model::{Address, AddressRange, PortSet};
+use portolan_model::{Address, AddressRange, Mac, PortSet};
 use serde::Deserialize;
 
 /// Ports as people write them: `22,80-90`.
@@ -21,6 +21,11 @@ pub(crate) struct Range(pub(crate) AddressRange);
 #[derive(Copy, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Ip(pub(crate) Address);
+
+/// A hardware address: `02:00:5e:00:53:01`.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HardwareAddress(pub(crate) Mac);
 
 /// A number from 0 to 1.
 #[derive(Copy, Clone, PartialEq, Debug, Default, Deserialize)]
@@ -46,12 +51,41 @@ impl Range {
         })
     }
 
+    /// How many of its addresses stand before this one of them.
+    pub(crate) fn place(&self, address: Address) -> u64 {
+        let before = bits(address.ip()).saturating_sub(bits(self.0.first.ip()));
+        u64::try_from(before).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn overlaps(&self, other: &Range) -> bool {
         self.0.first <= other.0.last && other.0.first <= self.0.last
     }
 
     pub(crate) fn contains(&self, address: Address) -> bool {
         self.0.first <= address && address <= self.0.last
+    }
+}
+
+impl HardwareAddress {
+    /// The `n`th after it; its first half, which names a vendor, stays.
+    pub(crate) fn nth(self, n: u64) -> Mac {
+        let [a, b, c, d, e, f] = self.0.0;
+        let low = u64::from(u32::from_be_bytes([0, d, e, f])).wrapping_add(n);
+        let [.., d, e, f] = low.to_be_bytes();
+        Mac([a, b, c, d, e, f])
+    }
+}
+
+impl TryFrom<String> for HardwareAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bytes: Option<Vec<u8>> = text
+            .split(':')
+            .map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2))
+            .collect();
+        let mac = bytes.and_then(|bytes| bytes.try_into().ok());
+        mac.map(|mac| HardwareAddress(Mac(mac))).ok_or(format!("{text:?} is no hardware address"))
     }
 }
 

@@ -61,8 +61,16 @@ impl Told {
     /// The same as a connect tells it: a RST is a refusal to the kernel, and a RST to whoever sent the SYN. The world is
     /// the same.
     const fn by_connect(mut self) -> Self {
-        if matches!(self.reason, Reason::Reset) {
+        if matches!((self.state, self.reason), (PortState::Closed, Reason::Reset)) {
             self.reason = Reason::ConnRefused;
+        }
+        self
+    }
+
+    /// The same as an ACK tells it, which an open port and a closed one answer alike.
+    const fn by_ack(mut self) -> Self {
+        if matches!(self.reason, Reason::SynAck | Reason::ConnRefused) {
+            (self.state, self.reason) = (PortState::Unfiltered, Reason::Reset);
         }
         self
     }
@@ -92,6 +100,14 @@ impl From<&Claim> for Told {
 }
 
 impl Truth {
+    /// The same for those who ask by ACK.
+    pub(crate) fn by_ack(mut self) -> Self {
+        for told in self.right.iter_mut().chain(&mut self.passing) {
+            *told = told.by_ack();
+        }
+        self
+    }
+
     /// Whether a careful observer finds it open.
     pub fn is_open(&self) -> bool {
         self.right.first().is_some_and(|told| told.state == PortState::Open)

@@ -16,6 +16,8 @@ use crate::udp::UdpAnswer;
 pub struct World {
     pub(crate) spec: WorldSpec,
     seed: u64,
+    /// Whether TCP ports are asked by ACK.
+    by_ack: bool,
     hosts: Vec<Host>,
     by_address: HashMap<Address, u32>,
 }
@@ -39,7 +41,7 @@ struct Host {
 
 impl World {
     pub(crate) fn new(spec: WorldSpec, seed: u64) -> Self {
-        let mut world = World { spec, seed, hosts: Vec::new(), by_address: HashMap::new() };
+        let mut world = World { spec, seed, by_ack: false, hosts: Vec::new(), by_address: HashMap::new() };
         for (group, spec) in (0u16..).zip(&world.spec.hosts) {
             for address in spec.addresses.iter() {
                 let tcp = spec.tcp().choose(seed, address, &world.spec.ports.0);
@@ -51,6 +53,20 @@ impl World {
             }
         }
         world
+    }
+
+    /// The same world, for a scan that asks its TCP ports by ACK: what is true then is what such a scan can tell.
+    #[must_use]
+    pub fn by_ack(mut self) -> World {
+        self.by_ack = true;
+        self
+    }
+
+    /// The door to this world, through which a scan's datagrams may leave as packets too.
+    pub fn sockets_with_datagrams(self) -> SimSockets {
+        let mut door = SimSockets::new(self);
+        door.hold_datagram_ports();
+        door
     }
 
     /// The door to this world.
@@ -117,12 +133,15 @@ impl World {
         let presence = spec.map_or(Presence::Absent, |spec| spec.presence);
         let mut truth =
             Truth { exists: matches!(presence, Presence::Present | Presence::Silent), ..Truth::default() };
-        if let Some(reason) = self.local_fault(endpoint, presence) {
+        let by_ack = self.is_asked_by_ack(endpoint);
+        let own = by_ack && spec.is_some_and(|spec| spec.own);
+        let unasked = own.then_some(Reason::LocalOwnAddress);
+        if let Some(reason) = unasked.or_else(|| self.local_fault(endpoint, presence)) {
             truth.right.push(Told::new(PortState::Unknown, reason));
             return truth;
         }
         let own = spec.map_or(&[][..], |spec| &spec.path);
-        match on_the_way(endpoint, self.spec.path.iter().chain(own), &mut truth) {
+        match on_the_way((endpoint, by_ack), self.spec.path.iter().chain(own), &mut truth) {
             Way::Stopped => {}
             Way::Free { icmp_limited } => match (host, spec) {
                 (Some(host), Some(spec)) => self.host_truth(endpoint, (host, spec), icmp_limited, &mut truth),
@@ -133,7 +152,12 @@ impl World {
             // Nothing vouches for silence over UDP yet: it says no more than that nothing was heard.
             truth.passing.push(Told::UDP_SILENCE);
         }
-        truth
+        if by_ack { truth.by_ack() } else { truth }
+    }
+
+    /// Whether an ACK asks it.
+    pub(crate) fn is_asked_by_ack(&self, endpoint: Endpoint) -> bool {
+        self.by_ack && endpoint.transport == Transport::Tcp
     }
 
     /// The number of the host at `address`.
@@ -196,8 +220,11 @@ impl World {
             }
         }
         match self.answer(host, to) {
+            Does::Tcp(answer) if self.by_ack => tcp_truth(to, (answer.to_ack(), spec), icmp_limited, truth),
             Does::Tcp(answer) => tcp_truth(to, (answer, spec), icmp_limited, truth),
             Does::Udp(answer) => udp_truth(to, answer, icmp_limited, truth),
+            // That is no port's.
+            Does::Ping(_) => {}
         }
         truth.may_fall_silent |= spec.dies_after.is_some() || spec.ban.is_some();
     }
@@ -241,10 +268,15 @@ enum Way {
 }
 
 /// What the nodes on the way do to the truth about `to`.
-fn on_the_way<'a>(to: Endpoint, path: impl Iterator<Item = &'a NodeSpec>, truth: &mut Truth) -> Way {
+fn on_the_way<'a>(
+    (to, by_ack): (Endpoint, bool),
+    path: impl Iterator<Item = &'a NodeSpec>,
+    truth: &mut Truth,
+) -> Way {
     let mut icmp_limited = false;
     for node in path {
-        match node.describe().effect(to) {
+        let node = node.describe();
+        match if by_ack { node.effect_on_ack(to) } else { node.effect(to) } {
             Effect::None => {}
             Effect::LimitsIcmp => icmp_limited = true,
             Effect::FallsSilent => truth.may_fall_silent = true,

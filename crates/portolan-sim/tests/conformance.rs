@@ -1,7 +1,7 @@
 //! The simulated door holds the contract that it helps to check.
 
 use portolan_model::{Address, Endpoint, PortState, Reason, Transport};
-use portolan_sim::conformance::{datagrams_conform, frames_conform, sockets_conform};
+use portolan_sim::conformance::{datagrams_conform, frames_conform, neighbours_conform, sockets_conform};
 use portolan_sim::{Judgement, Told, WorldSpec, all_worlds};
 
 #[test]
@@ -67,7 +67,9 @@ fn it_conforms_with_packets() {
         ("192.0.2.1", ""),
         ("2001:db8::1", "{ node = 'delay', ms = 80 }"),
     ] {
-        for machine in ["", "ring = 1", "local_ports = '1024-65534'", "firewall = '1-10'"] {
+        for machine in
+            ["", "keeps_answers = false", "ring = 1", "local_ports = '1024-65534'", "firewall = '1-10'"]
+        {
             let spec = WorldSpec::parse(&format!(
                 "about = 'a host to knock at'\nports = '1-10'\ntargets = [{{ addresses = '{host}' }}]
                  path = [{path}]\n[[hosts]]\naddresses = '{host}'\nrules = [{{ answer = 'open', ports = '2' }}]
@@ -92,5 +94,20 @@ fn it_conforms_with_packets_in_worlds_without_forgers_and_losses() {
         let first =
             |state| world.endpoints().find(|to| world.judge(*to, told(state)) == Judgement::Right).unwrap();
         frames_conform(|| spec.build(5).sockets(), first(PortState::Open), first(PortState::Closed));
+    }
+}
+
+#[test]
+fn its_neighbours_conform() {
+    for hosts in [["192.0.2.1", "192.0.2.9", "198.18.9.9"], ["2001:db8::1", "2001:db8::9", "2001:db8:9::9"]] {
+        let [there, absent, behind] = hosts;
+        let spec = WorldSpec::parse(&format!(
+            "about = 'a link'\nports = '1-10'\ntargets = [{{ addresses = '{there}', named = true }}]
+             [[hosts]]\naddresses = '{there}'\nmac = '02:00:5e:00:53:01'
+             [[hosts]]\naddresses = '{absent}'\npresence = 'no-neighbour'
+             [[hosts]]\naddresses = '{behind}'",
+        ));
+        let spec = spec.unwrap();
+        neighbours_conform(|| spec.build(4).sockets(), hosts.map(|ip| Address::new(ip.parse().unwrap())));
     }
 }

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+#[path = "packets/kept.rs"]
+mod kept;
+#[path = "packets/worlds.rs"]
+mod worlds;
+
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use portolan_model::frames::{Batch, Frames, Heard};
+use portolan_model::frames::{Batch, Frames, Heard, Numbers};
 use portolan_model::sockets::{Event, Outcome, ProbeId, Request, Sockets};
 use portolan_model::{Address, Endpoint, Instant, LocalFault, PortState, Reason};
 use portolan_sim::{Judgement, SimSockets, Told, WorldSpec};
@@ -154,6 +159,7 @@ fn listen_to_all(door: &mut SimSockets, ms: u64, inbox: &mut Vec<Event>) -> Vec<
                 Heard::Unsent { probe, at, fault } => Noted::Unsent(probe.slot, at, fault),
                 Heard::Packet { at, packet, .. } => Noted::Packet(at, packet.to_vec()),
                 Heard::Lost { count, .. } => Noted::Lost(count),
+                Heard::Neighbour { .. } | Heard::OffLink { .. } => panic!("nobody asked: {heard:?}"),
             });
         });
     }
@@ -348,12 +354,13 @@ fn what_never_left_is_told_with_its_reason() {
     for (host, machine, fault, late) in [
         (dropped, "no_buffers = 1.0", LocalFault::NoBuffers, false),
         (dropped, "no_route = ['192.0.2.0-192.0.2.255']", LocalFault::NoRoute, false),
-        ("own = true", "", LocalFault::NoRoute, false),
+        ("own = true", "", LocalFault::OwnAddress, false),
         ("presence = 'no-neighbour'", "", LocalFault::NoNeighbour { on_link: true }, true),
         ("", "no_gateway = ['192.0.2.0-192.0.2.255']", LocalFault::NoNeighbour { on_link: false }, true),
     ] {
         let mut door = door("", host, machine);
-        assert_eq!(door.source(to(HOST, 1).address).is_err(), fault == LocalFault::NoRoute);
+        let unsourced = matches!(fault, LocalFault::NoRoute | LocalFault::OwnAddress);
+        assert_eq!(door.source(to(HOST, 1).address).is_err(), unsourced);
         knock(&mut door, 1..=3);
         let told = listen(&mut door, 4000);
         let (held, mut told): (Vec<_>, Vec<_>) =
@@ -479,15 +486,54 @@ fn nobody_repeats_our_syn_and_a_host_its_syn_ack_until_it_comes_in() {
 }
 
 #[test]
+fn an_ack_is_reset_by_its_own_number_open_port_or_closed() {
+    let stateful =
+        "{ node = 'firewall', stateful = true, ports = '4', reject = { with = 'reset', by = '192.0.2.9' } }";
+    let mut door =
+        door(stateful, "rules = [{ answer = 'open', ports = '1' }, { answer = 'drop', ports = '3' }]", "");
+    let source = door.source(to(HOST, 1).address).unwrap();
+    let mut batch = Batch::default();
+    for port in 1..=4 {
+        let mut packet = syn(source, to(HOST, port));
+        resum(&mut packet, |packet| {
+            packet[28..32].copy_from_slice(&(u32::from(port) << 8).to_be_bytes());
+            packet[33] = 0x10;
+        });
+        batch.push(name(port), to(HOST, port).address, packet.len(), |buffer| {
+            buffer.copy_from_slice(&packet);
+            Some(packet.len())
+        });
+    }
+    door.send(&mut batch);
+    let mut heard = Vec::new();
+    let end = door.now() + Duration::from_secs(3);
+    while door.now() < end {
+        door.wait_until(Some(end));
+        door.hear(&mut |told| {
+            if let Heard::Packet { packet, .. } = told {
+                let ip = Ipv4View::new_checked(packet).unwrap();
+                let segment = TcpView::new_checked(ip.payload()).unwrap();
+                let (flags, number) = (segment.flags(), segment.sequence());
+                heard.push((segment.source_port(), flags, number, segment.acknowledgment()));
+            }
+        });
+    }
+    heard.sort_unstable_by_key(|(port, ..)| *port);
+    let reset = |port: u16| (port, TcpFlags::RST, u32::from(port) << 8, 0);
+    assert_eq!(heard, [reset(1), reset(2), reset(4)]);
+}
+
+#[test]
 fn what_is_no_sound_syn_is_a_bug() {
     type Spoil = fn(&mut Vec<u8>);
-    let spoils: [(&str, Spoil); 9] = [
+    let spoils: [(&str, Spoil); 10] = [
         ("the checksum of its IP header", |packet| packet[8] -= 1),
         ("its TCP checksum", |packet| packet[25] ^= 1),
         ("shorter than its total length", |packet| packet.truncate(50)),
         ("shorter than its header", |packet| packet.truncate(10)),
         ("followed by something", |packet| packet.push(0)),
         ("it is no SYN", |packet| resum(packet, |packet| packet[33] |= 0x10)),
+        ("no ACK", |packet| resum(packet, |packet| packet[33] = 0x14)),
         ("a port that is not for packets", |packet| resum(packet, |packet| packet[20] = 80)),
         ("another address", |packet| resum(packet, |packet| packet[19] += 1)),
         ("a wrong source", |packet| resum(packet, |packet| packet[15] += 1)),
@@ -564,73 +610,4 @@ fn silence_of_a_host_that_only_packets_were_heard_of_is_no_excuse() {
     assert_eq!(unheard.judge(to(HOST, 1), reset), Judgement::Right, "as it is refused by connect");
     let open = Told::new(PortState::Open, Reason::SynAck);
     assert_eq!(unheard.judge(to(HOST, 1), open), Judgement::Wrong);
-}
-
-/// Every TCP port of a world, each once, eight at a time, whatever comes back.
-fn replay(spec: &WorldSpec, seed: u64) -> (Vec<Noted>, portolan_sim::Counters) {
-    let world = spec.build(seed);
-    let tcp = |to: &Endpoint| to.transport == portolan_model::Transport::Tcp;
-    let endpoints: Vec<_> = world.endpoints().filter(tcp).take(300).collect();
-    let mut door = world.sockets();
-    let mut told = Vec::new();
-    for chunk in endpoints.chunks(8) {
-        ask(&mut door, chunk.iter().copied().filter(|to| OURS.checked_add(to.port).is_some()));
-        told.extend(listen(&mut door, 3));
-    }
-    told.extend(listen(&mut door, 10_000));
-    (told, *door.counters())
-}
-
-#[test]
-fn same_seed_and_same_packets_same_bytes_in_every_world() {
-    let mut changed = 0;
-    for (name, spec) in portolan_sim::all_worlds().unwrap() {
-        let (first, second) = (replay(&spec, 9), replay(&spec, 9));
-        assert!(first == second, "{name}: the same seed gave other packets");
-        changed += usize::from(first != replay(&spec, 10));
-        let fates = first.0.iter().filter(|told| matches!(told, Noted::Sent(..) | Noted::Unsent(..))).count();
-        assert_eq!(fates as u64, first.1.packets, "{name}: the fate of each is told once");
-        for told in &first.0 {
-            if let Noted::Packet(at, bytes) = told {
-                Answer::read(*at, bytes);
-            }
-        }
-    }
-    assert!(changed > 30, "the seed matters in {changed} worlds only");
-}
-
-#[test]
-fn what_packets_tell_is_true() {
-    let names = [
-        "clean",
-        "v6-clean",
-        "sweep",
-        "v4-and-v6",
-        "reject-reset",
-        "turns-open",
-        "split",
-        "dies",
-        "nat-table",
-    ];
-    for (name, spec) in portolan_sim::all_worlds().unwrap() {
-        if !names.contains(&&*name) {
-            continue;
-        }
-        let world = spec.build(6);
-        let endpoints: Vec<_> = world.endpoints().filter(|to| to.port <= u16::MAX - OURS).collect();
-        let mut door = world.sockets();
-        ask(&mut door, endpoints);
-        let mut right = 0;
-        for answer in answers(&mut door, 5000) {
-            let What::Segment { from: port, .. } = answer.what else { continue };
-            let told = match answer.accepts(port).unwrap() {
-                true => Told::new(PortState::Open, Reason::SynAck),
-                false => Told::new(PortState::Closed, Reason::Reset),
-            };
-            let judgement = door.judge(Endpoint::tcp(answer.from.into(), port), told);
-            assert_eq!(judgement, Judgement::Right, "{name}: {told} of {answer:?}");
-            right += 1;
-        }
-        assert!(right > 10, "{name}: {right} answers");
-    }
 }

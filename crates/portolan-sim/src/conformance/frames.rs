@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use portolan_model::frames::{Batch, Frames, Heard};
+use portolan_model::frames::{Batch, Frames, Heard, Numbers};
 use portolan_model::sockets::ProbeId;
 use portolan_model::{Address, Endpoint, Instant, LocalFault};
 use portolan_wire::{TcpFlags, TcpOptions, TcpRepr, TcpView, protocol};
@@ -10,13 +10,13 @@ use portolan_wire::{TcpFlags, TcpOptions, TcpRepr, TcpView, protocol};
 use crate::ip::{IpHeader, IpView};
 
 /// Checks the contract of [`Frames`] on doors that `make` opens, one a check. `open` answers a SYN with a SYN-ACK,
-/// `closed` with a RST, both within a second and on another machine than this one. A broken clause panics with its name,
+/// `closed` with a RST, and both an ACK of no connection with a RST, all within a second and on another machine than this one. A broken clause panics with its name,
 /// as a test does.
 ///
 /// It asks nothing of checksums: what a local interface hands over may not bear its final ones. What strangers send is
 /// passed over, but for TCP to the ports that packets are sent from: nobody else answers there.
 pub fn frames_conform<F: Frames>(mut make: impl FnMut() -> F, open: Endpoint, closed: Endpoint) {
-    let (open, closed) = (Target { to: open, accepts: true }, Target { to: closed, accepts: false });
+    let (open, closed) = (Target { to: open, says: Says::SynAck }, Target { to: closed, says: Says::Reset });
     there_is_room_and_a_port(&make());
     what_passes_no_wire_has_no_source(&mut make());
     super::a_deadline_that_has_passed_does_not_wait(&mut make());
@@ -24,6 +24,8 @@ pub fn frames_conform<F: Frames>(mut make: impl FnMut() -> F, open: Endpoint, cl
     each_packet_is_told_once_and_answered_rightly(&mut make(), open, closed);
     a_batch_is_used_again(&mut make(), open, closed);
     a_wait_ends_when_a_packet_comes(&mut make(), closed);
+    what_is_kept_comes_again_until_it_is_given_up(&mut make(), open);
+    an_ack_is_reset_whoever_listens(&mut make(), open.to, closed.to);
 }
 
 fn there_is_room_and_a_port<F: Frames>(door: &F) {
@@ -36,7 +38,7 @@ fn there_is_room_and_a_port<F: Frames>(door: &F) {
 
 fn what_passes_no_wire_has_no_source<F: Frames>(door: &mut F) {
     for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
-        assert_eq!(door.source(Address::new(ip)), Err(LocalFault::NoRoute), "of {ip}");
+        assert_eq!(door.source(Address::new(ip)), Err(LocalFault::OwnAddress), "of {ip}");
     }
 }
 
@@ -75,6 +77,17 @@ fn a_batch_is_used_again<F: Frames>(door: &mut F, open: Target, closed: Target) 
     }
 }
 
+fn an_ack_is_reset_whoever_listens<F: Frames>(door: &mut F, open: Endpoint, closed: Endpoint) {
+    let mut batch = Batch::default();
+    let (mut talk, before) = (Talk::default(), door.now());
+    for (n, to) in [open, closed].into_iter().enumerate().take(door.room().min(door.ports().len())) {
+        talk.ask(door, &mut batch, n, Target { to, says: Says::ResetOfAck });
+    }
+    door.send(&mut batch);
+    talk.listen(door);
+    talk.check(before, door.now());
+}
+
 fn a_wait_ends_when_a_packet_comes<F: Frames>(door: &mut F, closed: Target) {
     let mut batch = Batch::default();
     let (mut talk, before) = (Talk::default(), door.now());
@@ -88,6 +101,45 @@ fn a_wait_ends_when_a_packet_comes<F: Frames>(door: &mut F, closed: Target) {
     assert!(waited < PATIENCE * 2, "waited {waited:?} for an answer that was there");
 }
 
+/// Where the kernel is kept from a SYN-ACK, nobody refuses it but us; where it is not, it has done so.
+fn what_is_kept_comes_again_until_it_is_given_up<F: Frames>(door: &mut F, open: Target) {
+    let numbers = Numbers::new((7, 11));
+    let said = door.keep_answers(numbers, &[open.to.address]);
+    let mut batch = Batch::default();
+    let mut talk = Talk::default();
+    talk.ask(door, &mut batch, 0, open);
+    batch.clear();
+    let (probe, mut asked) = talk.asked.drain().next().unwrap_or_else(|| panic!("it was asked"));
+    asked.sequence = numbers.number(asked.to, asked.port, 0);
+    talk.asked.insert(probe, asked);
+    push(&mut batch, probe, asked.to, &asked.packet());
+    door.send(&mut batch);
+    talk.listen(door);
+    // RFC 6298 section 2.1: a SYN-ACK comes again after a second.
+    talk.linger_for(door, PATIENCE * 3 / 2);
+    let kept = talk.answers[0].kept;
+    assert_eq!(kept, said, "whether it is kept is as it was said");
+    assert_eq!(talk.answers.len() > 1, kept, "the kernel was kept from it: {kept}; {talk:?}");
+    if kept {
+        let reset = Asked { sequence: asked.sequence.wrapping_add(1), ..asked };
+        talk = Talk::default();
+        talk.asked.insert(probe, asked);
+        push(&mut batch, probe, asked.to, &reset.segment(TcpFlags::RST));
+        door.send(&mut batch);
+        // The third comes two seconds after the second.
+        talk.linger_for(door, PATIENCE * 3);
+        assert!(talk.answers.is_empty(), "it was given up: {talk:?}");
+        assert_eq!(talk.fates.len(), 1, "the fate of a RST is told too");
+    }
+}
+
+fn push(batch: &mut Batch, probe: ProbeId, to: Endpoint, packet: &[u8]) {
+    assert!(batch.push(probe, to.address, packet.len(), |buffer| {
+        buffer.copy_from_slice(packet);
+        Some(packet.len())
+    }));
+}
+
 /// What was asked and what was told.
 #[derive(Debug, Default)]
 struct Talk {
@@ -96,14 +148,22 @@ struct Talk {
     answers: Vec<Answer>,
 }
 
-/// Whom to ask, and whether a SYN-ACK answers; else a RST does.
+/// Whom to ask, and what is answered.
 #[derive(Copy, Clone, Debug)]
 struct Target {
     to: Endpoint,
-    accepts: bool,
+    says: Says,
 }
 
-/// A SYN.
+/// What is answered: the first two to a SYN, the last to an ACK.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Says {
+    SynAck,
+    Reset,
+    ResetOfAck,
+}
+
+/// A SYN, or an ACK of no connection.
 #[derive(Copy, Clone, Debug)]
 struct Asked {
     to: Endpoint,
@@ -111,7 +171,7 @@ struct Asked {
     source: IpAddr,
     port: u16,
     sequence: u32,
-    accepts: bool,
+    says: Says,
 }
 
 /// A segment that came to one of our ports.
@@ -122,12 +182,15 @@ struct Answer {
     /// To which of our addresses and ports.
     local: (IpAddr, u16),
     flags: TcpFlags,
+    sequence: u32,
     acknowledgment: u32,
+    /// Whether the kernel was kept from it.
+    kept: bool,
 }
 
 impl Talk {
-    /// Puts a SYN from the `n`th of our ports into the batch.
-    fn ask<F: Frames>(&mut self, door: &mut F, batch: &mut Batch, n: usize, Target { to, accepts }: Target) {
+    /// Puts a SYN or an ACK from the `n`th of our ports into the batch.
+    fn ask<F: Frames>(&mut self, door: &mut F, batch: &mut Batch, n: usize, Target { to, says }: Target) {
         let source = door.source(to.address).unwrap_or_else(|fault| panic!("no way to {to}: {fault:?}"));
         assert_eq!(source.is_ipv6(), to.address.is_ipv6(), "our address is of the same family: {source}");
         let number = u32::try_from(n).unwrap_or(0);
@@ -135,12 +198,8 @@ impl Talk {
         let sequence = (u32::MAX - 8).wrapping_add(number);
         let port = door.ports().nth(n).unwrap_or_else(|| panic!("no {n}th port"));
         let probe = ProbeId { slot: number, tag: number ^ 0x5eed };
-        let asked = Asked { to, source, port, sequence, accepts };
-        let packet = asked.packet();
-        assert!(batch.push(probe, to.address, packet.len(), |buffer| {
-            buffer.copy_from_slice(&packet);
-            Some(packet.len())
-        }));
+        let asked = Asked { to, source, port, sequence, says };
+        push(batch, probe, to, &asked.packet());
         self.asked.insert(probe, asked);
     }
 
@@ -154,7 +213,11 @@ impl Talk {
     }
 
     fn linger<F: Frames>(&mut self, door: &mut F) {
-        let end = door.now() + MOMENT;
+        self.linger_for(door, MOMENT);
+    }
+
+    fn linger_for<F: Frames>(&mut self, door: &mut F, time: Duration) {
+        let end = door.now() + time;
         while self.turn(door, end) < end {}
     }
 
@@ -170,11 +233,13 @@ impl Talk {
                 let told = self.fates.iter().any(|(other, _)| *other == probe);
                 assert!(!told, "{probe:?} was sent before it was held");
             }
-            Heard::Packet { at, packet, .. } => {
+            Heard::Packet { at, packet, kept, .. } => {
                 self.answers
-                    .extend(Answer::read(packet, at).filter(|answer| ports.contains(&answer.local.1)));
+                    .extend(Answer::read(packet, at, kept).filter(|answer| ports.contains(&answer.local.1)));
             }
-            Heard::Unsent { .. } | Heard::Lost { .. } => panic!("{heard:?} of a few packets to a near host"),
+            Heard::Unsent { .. } | Heard::Lost { .. } | Heard::Neighbour { .. } | Heard::OffLink { .. } => {
+                panic!("{heard:?} of a few packets to a near host")
+            }
         });
         let (told, asked) = (self.fates.len(), self.asked.len());
         assert!(told <= asked, "of {asked} packets the fate is told {told} times");
@@ -214,15 +279,22 @@ impl Talk {
 
 impl Asked {
     fn packet(&self) -> Vec<u8> {
+        let is_ack = self.says == Says::ResetOfAck;
+        self.segment(if is_ack { TcpFlags::ACK } else { TcpFlags::SYN })
+    }
+
+    fn segment(&self, flags: TcpFlags) -> Vec<u8> {
+        let is_ack = flags == TcpFlags::ACK;
+        let size = (!is_ack).then_some(1460);
         let segment = TcpRepr {
             source_port: self.port,
             destination_port: self.to.port,
             sequence: self.sequence,
-            acknowledgment: 0,
-            flags: TcpFlags::SYN,
+            acknowledgment: if is_ack { self.sequence } else { 0 },
+            flags,
             window: 1024,
             urgent: 0,
-            options: TcpOptions { maximum_segment_size: Some(1460), ..TcpOptions::default() },
+            options: TcpOptions { maximum_segment_size: size, ..TcpOptions::default() },
             payload: &[],
         };
         let header = IpHeader::tcp(self.source, self.to.address.ip(), 64);
@@ -231,7 +303,7 @@ impl Asked {
 }
 
 impl Answer {
-    fn read(packet: &[u8], at: Instant) -> Option<Answer> {
+    fn read(packet: &[u8], at: Instant, kept: bool) -> Option<Answer> {
         let ip = IpView::read(packet).ok().filter(|ip| ip.protocol == protocol::TCP)?;
         let segment = TcpView::new_checked(ip.payload).ok()?;
         Some(Answer {
@@ -239,7 +311,9 @@ impl Answer {
             from: Endpoint::tcp(Address::new(ip.source), segment.source_port()),
             local: (ip.destination, segment.destination_port()),
             flags: segment.flags(),
+            sequence: segment.sequence(),
             acknowledgment: segment.acknowledgment(),
+            kept,
         })
     }
 
@@ -252,9 +326,16 @@ impl Answer {
 
     fn check(&self, asked: &Asked) {
         assert_eq!(self.local.0, asked.source, "it is addressed to the source of what it answers");
+        let kind = match asked.says {
+            Says::SynAck => TcpFlags::SYN | TcpFlags::ACK,
+            Says::Reset => TcpFlags::RST | TcpFlags::ACK,
+            Says::ResetOfAck => {
+                assert_eq!(self.flags, TcpFlags::RST, "{self:?} of {asked:?}");
+                return assert_eq!(self.sequence, asked.sequence, "it bears the number of the ACK: {self:?}");
+            }
+        };
         assert_eq!(self.acknowledgment, asked.sequence.wrapping_add(1), "it acknowledges the SYN: {self:?}");
-        let kind = if asked.accepts { TcpFlags::SYN } else { TcpFlags::RST };
-        assert!(self.flags.contains(kind | TcpFlags::ACK), "{self:?} of {asked:?}");
+        assert!(self.flags.contains(kind), "{self:?} of {asked:?}");
     }
 }
 

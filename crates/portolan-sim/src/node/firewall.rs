@@ -2,7 +2,7 @@ use portolan_model::{Endpoint, Transport};
 use serde::Deserialize;
 
 use super::{Describe, Effect, Node, Pass, Passing, Refusing, Stand, Ways, refuse};
-use crate::packet::{Packet, Quote, Way};
+use crate::packet::{Content, Packet, Quote, Way};
 use crate::reject::Reject;
 use crate::text::{Ip, Ports};
 
@@ -19,6 +19,9 @@ pub(crate) struct Firewall {
     transport: Option<Minds>,
     /// How it refuses; it drops if nothing is said.
     reject: Option<Refusal>,
+    /// It minds only what belongs to no connection that it has seen begin: an ACK out of nowhere, and no SYN.
+    #[serde(default)]
+    stateful: bool,
     /// Packets to those ports (`out`), from them (`back`), or both. The answer to a packet from them goes
     /// to the host, so that for us it is dropped.
     #[serde(default = "out")]
@@ -55,6 +58,14 @@ impl Firewall {
             && !self.except.0.contains(to.port)
     }
 
+    /// What has no port is stopped by a box that minds all ports of both transports.
+    fn stops_packet(&self, packet: &Packet) -> bool {
+        if packet.is_ping() {
+            return self.ports.is_none() && self.transport.is_none();
+        }
+        self.stops(packet.to)
+    }
+
     fn minds(&self, transport: Transport) -> bool {
         match self.transport {
             None => true,
@@ -74,6 +85,10 @@ impl Describe for Firewall {
     }
 
     fn effect(&self, to: Endpoint) -> Effect {
+        if self.stateful { Effect::None } else { self.effect_on_ack(to) }
+    }
+
+    fn effect_on_ack(&self, to: Endpoint) -> Effect {
         match self.reject {
             _ if !self.stops(to) => Effect::None,
             Some(refusal) if self.way.minds(Way::Out) => Effect::Refuses(refusal.with, refusal.by.0),
@@ -93,7 +108,7 @@ impl Describe for Firewall {
 impl Node for Firewall {
     fn pass(&mut self, packet: &Packet, way: Way, passing: &mut Passing<'_>) -> Pass {
         match self.reject {
-            _ if !self.stops(packet.to) => Pass::On,
+            _ if !self.stops_packet(packet) || (self.stateful && packet.content != Content::Ack) => Pass::On,
             Some(Refusal { with, by, ttl, quote }) if way == Way::Out => {
                 refuse(packet, Refusing { with, by: by.0, ttl, quote }, passing.counters)
             }

@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 /// What is forged.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Forgery {
-    /// The end of a connect, or what answers a SYN of our own making.
+    /// The end of a connect, or what answers a SYN, an ACK or a ping of our own making.
     Completion,
     /// What comes of a datagram.
     Datagram(Kind),
@@ -62,7 +62,7 @@ impl Describe for Forger {
 
 impl Node for Forger {
     fn pass(&mut self, packet: &Packet, _way: Way, passing: &mut Passing<'_>) -> Pass {
-        let asks = matches!(packet.content, Content::Syn | Content::Question);
+        let asks = matches!(packet.content, Content::Syn | Content::Ack | Content::Ping | Content::Question);
         if !asks || !passing.random.chance(self.probability.0) {
             return Pass::On;
         }

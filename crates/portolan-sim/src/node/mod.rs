@@ -3,6 +3,7 @@
 //! A path is a list of nodes from us outwards. Packets out meet them in that order, packets back in the
 //! other; a node that has a `way` leaves packets of the other way alone.
 
+mod bottleneck;
 mod burst_loss;
 mod delay;
 mod duplicate;
@@ -30,6 +31,7 @@ use crate::reject::Reject;
 use crate::truth::Told;
 
 pub(crate) use forger::{Forgery, Kind as ForgedKind};
+pub use spells::Spells;
 
 /// The kinds of node that a world's file may name.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -42,6 +44,7 @@ pub(crate) enum NodeSpec {
     Reorder(reorder::Reorder),
     Duplicate(duplicate::Duplicate),
     TailDrop(tail_drop::TailDrop),
+    Bottleneck(bottleneck::Bottleneck),
     IcmpLimit(icmp_limit::IcmpLimit),
     Firewall(firewall::Firewall),
     Flap(flap::Flap),
@@ -71,6 +74,11 @@ pub(crate) trait Describe {
     /// What it does to the truth about an endpoint behind it.
     fn effect(&self, _to: Endpoint) -> Effect {
         Effect::None
+    }
+
+    /// The same about an endpoint that is asked by ACK.
+    fn effect_on_ack(&self, to: Endpoint) -> Effect {
+        self.effect(to)
     }
 
     /// Whether it would refuse a datagram with a reset, which nobody can.
@@ -160,6 +168,7 @@ impl NodeSpec {
             NodeSpec::Reorder(node) => node,
             NodeSpec::Duplicate(node) => node,
             NodeSpec::TailDrop(node) => node,
+            NodeSpec::Bottleneck(node) => node,
             NodeSpec::IcmpLimit(node) => node,
             NodeSpec::Firewall(node) => node,
             NodeSpec::Flap(node) => node,

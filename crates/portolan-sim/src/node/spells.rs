@@ -6,7 +6,7 @@ use crate::random::Random;
 
 /// Good and bad spells by turns, each of exponential length: the Gilbert–Elliott model in continuous time.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Spells {
+pub struct Spells {
     good: Duration,
     bad: Duration,
     is_bad: bool,
@@ -15,12 +15,12 @@ pub(crate) struct Spells {
 
 impl Spells {
     /// Spells of these mean lengths; it begins well.
-    pub(crate) const fn new(good: Duration, bad: Duration) -> Self {
+    pub const fn new(good: Duration, bad: Duration) -> Self {
         Spells { good, bad, is_bad: false, until: None }
     }
 
     /// Whether it is a bad time. Time does not go back.
-    pub(crate) fn is_bad(&mut self, now: Instant, random: &mut Random) -> bool {
+    pub fn is_bad(&mut self, now: Instant, random: &mut Random) -> bool {
         loop {
             let mean = if self.is_bad { self.bad } else { self.good };
             let until = *self.until.get_or_insert_with(|| Instant::ZERO + random.exponential(mean));

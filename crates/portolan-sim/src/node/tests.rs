@@ -71,6 +71,23 @@ fn is_lost(pass: Pass) -> bool {
 }
 
 #[test]
+fn a_bottleneck_lets_a_burst_pass_and_then_its_rate_which_may_change() {
+    let narrow = || Bench::new("node = 'bottleneck'\nper_second = 500\nburst = 10\nms = 20");
+    // A thousand a second come: the burst passes at once, then they wait, for up to 20 ms, and then half is dropped.
+    assert!((19..=20).contains(&narrow().count(1000, Way::Out, &syn(80), |pass| pass == Pass::On)));
+    assert!((478..=482).contains(&narrow().count(1000, Way::Out, &syn(80), is_lost)));
+    let changes = "changes = [{ after_ms = 1000, per_second = 100 }, { after_ms = 2000, per_second = 1000 }]";
+    let mut bench = Bench::new(&format!("node = 'bottleneck'\nper_second = 500\nburst = 5\n{changes}"));
+    let mut passed = [0; 3];
+    for ms in 0..3000 {
+        let pass = bench.pass(ms, Way::Back, &syn(80));
+        assert!(pass == Pass::On || pass == Pass::Lost, "a policer: nothing waits");
+        passed[ms as usize / 1000] += usize::from(pass == Pass::On);
+    }
+    assert_eq!(passed.map(|n| n / 10), [50, 10, 100]);
+}
+
+#[test]
 fn delay_is_the_same_each_time() {
     let mut bench = Bench::new("node = 'delay'\nms = 20");
     for way in [Way::Out, Way::Back] {

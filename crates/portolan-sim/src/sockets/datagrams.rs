@@ -109,9 +109,13 @@ impl SimSockets {
     pub(super) fn deliver_datagram(&mut self, packet: &Packet, payload: &[u8]) {
         let (local, at) = (packet.local.port(), self.clock);
         let event = match &packet.content {
-            Content::Answer(answer) => {
-                Event::Datagram(Datagram { from: answer.from, local, at, bytes: (*answer.bytes).into() })
-            }
+            Content::Answer(answer) => Event::Datagram(Datagram {
+                from: answer.from,
+                local,
+                at,
+                ttl: None,
+                bytes: (*answer.bytes).into(),
+            }),
             Content::Icmp(icmp, quote) => Event::Error(DatagramError {
                 to: packet.to,
                 at,
@@ -119,7 +123,13 @@ impl SimSockets {
                 quoted: quote.of(payload).into(),
             }),
             // Nobody answers a datagram with any of these.
-            Content::Syn | Content::SynAck | Content::Reset | Content::Question => return,
+            Content::Syn
+            | Content::Ack
+            | Content::SynAck
+            | Content::Reset
+            | Content::Ping
+            | Content::Pong
+            | Content::Question => return,
         };
         if self.datagrams.open.contains_key(&local) {
             self.heed(packet);
@@ -145,11 +155,11 @@ impl SimSockets {
         match kind {
             ForgedKind::Answer => {
                 let bytes = answered(&self.garble(payload)).into();
-                Event::Datagram(Datagram { from: to, local, at, bytes })
+                Event::Datagram(Datagram { from: to, local, at, ttl: None, bytes })
             }
             ForgedKind::Stranger => {
                 let from = Endpoint { address: stranger(to.address), ..to };
-                Event::Datagram(Datagram { from, local, at, bytes: answered(payload).into() })
+                Event::Datagram(Datagram { from, local, at, ttl: None, bytes: answered(payload).into() })
             }
             ForgedKind::Icmp => error(self.garble(payload)),
             ForgedKind::BareIcmp => error(Vec::new()),
