@@ -16,6 +16,17 @@ pub enum NetError {
     /// Without them, a neighbour that does not answer cannot be told from a firewall that does.
     #[error("list the addresses of this machine's interfaces: {0}")]
     ListInterfaces(io::Error),
+    /// None of this machine's has that name.
+    #[error("there is no interface {name}; this machine has {others}")]
+    NoSuchInterface {
+        /// What was asked for.
+        name: String,
+        /// Those there are, with commas.
+        others: String,
+    },
+    /// Nothing leaves by it.
+    #[error("the interface {0} is down")]
+    InterfaceDown(String),
     /// The descriptor that packets go out and come in by.
     #[error("open a packet socket (AF_PACKET): {0}")]
     OpenPacketSocket(io::Error),

@@ -7,10 +7,12 @@
 
 mod error;
 mod frames;
+mod interface;
 mod resolve;
 mod sockets;
 
 pub use error::NetError;
 pub use frames::PacketDoor;
+pub use interface::Interface;
 pub use resolve::{Family, ResolveError, interface_index, resolve};
 pub use sockets::SocketDoor;

@@ -5,11 +5,12 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use portolan_model::{Address, Endpoint};
 use portolan_net::{PacketDoor, SocketDoor};
-use portolan_sim::conformance::frames_conform;
+use portolan_sim::conformance::{frames_conform, neighbours_conform};
 use portolan_target::AddressSet;
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -19,6 +20,7 @@ const CABLES: &str = "-n HERE link set lo up
 -n HERE link add left type veth peer name right netns THERE
 -n THERE link add inner type veth peer name outer netns BEHIND
 -n HERE addr add 198.18.0.1/30 dev left
+-n HERE addr add 198.18.1.1/24 dev left
 -n HERE addr add 2001:db8:0:1::1/64 dev left nodad
 -n THERE addr add 198.18.0.2/30 dev right
 -n THERE addr add 2001:db8:0:1::2/64 dev right nodad
@@ -59,6 +61,19 @@ fn the_real_door_conforms_with_packets() {
     }
 }
 
+#[test]
+fn its_neighbours_conform() {
+    let Some(places) = places() else { return };
+    for hosts in [
+        ["198.18.0.2", "198.18.1.9", "198.18.0.6"],
+        ["2001:db8:0:1::2", "2001:db8:0:1::9", "2001:db8:0:2::2"],
+    ] {
+        let hosts = hosts.map(|ip| Address::new(ip.parse().unwrap()));
+        inside(&places[0], || neighbours_conform(door, hosts));
+        println!("packets: the neighbours of the real door conform, {} among them", hosts[0].ip());
+    }
+}
+
 fn door() -> PacketDoor {
     PacketDoor::open(SocketDoor::open(AddressSet::new()).unwrap(), AddressSet::new()).unwrap()
 }
@@ -93,7 +108,9 @@ fn places() -> Option<[OwnedFd; 3]> {
         return None;
     }
     let names = ["HERE", "THERE", "BEHIND"];
-    let real = |name: &str| format!("portolan-net-{}-{name}", std::process::id());
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let real = |name: &str| format!("portolan-net-{}-{number}-{name}", std::process::id());
     let places = names.map(|name| {
         ip(&format!("netns add {}", real(name)));
         let path = format!("/run/netns/{}", real(name));

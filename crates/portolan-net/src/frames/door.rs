@@ -3,18 +3,21 @@
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::thread;
 use std::time::Duration;
 
-use portolan_model::frames::{Batch, Frames, Heard};
+use portolan_model::frames::{Batch, Frames, Heard, Numbers};
 use portolan_model::sockets::{Capacity, Event, ProbeId, Request, Sockets};
-use portolan_model::{Address, Instant, LocalFault};
+use portolan_model::{Address, Instant, LocalFault, Mac};
+use portolan_sys::datagram::HeldPort;
 use portolan_sys::packet::{Arrival, Dispatch, Filter, LinkAddress, PacketSocket, RingSize};
 use portolan_sys::{Errno, limits};
 use portolan_target::AddressSet;
 use portolan_wire::{ArpRepr, ArpView, Ipv6Repr, Ipv6View, NdpRepr, NdpView, PseudoHeader};
 use portolan_wire::{arp, ndp, protocol};
 
-use super::neighbours::{Held, Neighbours, NextHop};
+use super::keeper::Keeper;
+use super::neighbours::{self, Held, Neighbours, NextHop, Waited};
 use super::ports;
 use super::ways::{Way, Ways};
 use crate::error::NetError;
@@ -22,15 +25,20 @@ use crate::sockets::SocketDoor;
 
 /// The real network, asked by packets of our own making, and by the kernel's sockets where no packet passes a wire.
 ///
-/// The kernel sees the answers too. It knows no socket at [`Frames::ports`] and refuses what comes to them with a RST:
-/// so a half-open connection is given up at the other end, as it should be.
+/// The kernel sees the answers too, unless it is kept from them. It knows no socket at [`Frames::ports`] and refuses what
+/// comes to them, a segment with a RST and a datagram with "port unreachable": so a half-open connection is given up at the
+/// other end, as it should be.
 pub struct PacketDoor {
-    sockets: SocketDoor,
-    link: PacketSocket,
-    ways: Ways,
+    pub(super) sockets: SocketDoor,
+    pub(super) link: PacketSocket,
+    keeper: Option<Keeper>,
+    pub(super) ways: Ways,
     neighbours: Neighbours,
     ports: RangeInclusive<u16>,
-    forbidden: AddressSet,
+    datagram_ports: Box<[u16]>,
+    /// What holds them.
+    _held: Vec<HeldPort>,
+    pub(super) forbidden: AddressSet,
     refused_by_guard: u64,
     /// What became of packets, not told yet.
     fates: Vec<Fate>,
@@ -49,6 +57,8 @@ enum Fated {
     Sent,
     Held,
     Unsent(LocalFault),
+    Neighbour { asked: Instant, mac: Mac },
+    OffLink,
 }
 
 /// A packet on its way out.
@@ -58,28 +68,36 @@ struct Leaving<'a> {
 }
 
 impl PacketDoor {
-    /// Opens the door beside `sockets`; needs `CAP_NET_RAW`. No address of `forbidden` will ever be asked.
+    /// Opens the door beside `sockets`, and restricted to the same interface if those are; needs `CAP_NET_RAW`. No address
+    /// of `forbidden` will ever be asked.
     pub fn open(mut sockets: SocketDoor, forbidden: AddressSet) -> Result<Self, NetError> {
-        let bound = limits::bound_tcp_ports();
-        let ports = ports::free(limits::ephemeral_ports().as_ref(), &bound).ok_or(NetError::NoFreePorts)?;
-        let open = PacketSocket::open(RING, &Filter::answers(&ports));
+        let mut bound = limits::bound_tcp_ports();
+        bound.extend(limits::bound_udp_ports());
+        let run = ports::free(limits::ephemeral_ports().as_ref(), &bound).ok_or(NetError::NoFreePorts)?;
+        let interface = sockets.interface();
+        let index = interface.map_or(0, |interface| interface.index);
+        let open = PacketSocket::open_on(index, RING, &Filter::answers(&run));
         let link = open.map_err(|errno| NetError::OpenPacketSocket(errno.into()))?;
+        let (ports, held) = ports::hold(run);
         let routes = |errno: Errno| NetError::ReadRoutes(errno.into());
-        let mut ways = Ways::open().map_err(routes)?;
-        let (mut neighbours, now) = (Neighbours::default(), sockets.now());
+        let mut ways = Ways::open(interface).map_err(routes)?;
+        let (mut neighbours, now) = (Neighbours::new(room()), sockets.now());
         for neighbour in ways.neighbours().map_err(routes)? {
             if let (Some(mac), true) = (neighbour.link_address, neighbour.is_usable) {
                 let hop = NextHop { interface: neighbour.interface, ip: neighbour.address };
-                neighbours.suppose(hop, mac_address(mac), now);
+                neighbours.suppose(hop, mac_address(mac), neighbour.is_written, now);
             }
         }
         sockets.watch(&link)?;
         Ok(PacketDoor {
             sockets,
             link,
+            keeper: None,
             ways,
             neighbours,
             ports,
+            datagram_ports: held.iter().map(HeldPort::port).collect(),
+            _held: held,
             forbidden,
             refused_by_guard: 0,
             fates: Vec::new(),
@@ -91,14 +109,19 @@ impl PacketDoor {
         self.refused_by_guard
     }
 
-    /// Where a packet to `to` goes, after the last look at whether it may.
-    fn way(&mut self, to: Address, packet: &[u8], now: Instant) -> Result<Way, LocalFault> {
+    /// Where what is for `to` goes, after the last look at whether it may.
+    fn way(&mut self, to: Address, now: Instant) -> Result<Way, LocalFault> {
         // What was forbidden without a zone is forbidden in every zone.
         if self.forbidden.contains(to) || self.forbidden.contains(Address::new(to.ip())) {
             self.refused_by_guard += 1;
             return Err(LocalFault::Other(Errno::PERM.raw_os_error()));
         }
-        let way = self.ways.find(to, now)?;
+        self.ways.find(to, now)
+    }
+
+    /// The same of this packet.
+    fn way_of(&mut self, to: Address, packet: &[u8], now: Instant) -> Result<Way, LocalFault> {
+        let way = self.way(to, now)?;
         // Whatever the packet says, it says it of us and of them.
         let honest = ends(packet).is_some_and(|ends| ends == (way.source, to.ip()));
         if honest { Ok(way) } else { Err(LocalFault::Other(Errno::INVAL.raw_os_error())) }
@@ -153,18 +176,23 @@ impl PacketDoor {
             return;
         }
         while let Some(hop) = self.neighbours.poll_question(now) {
-            self.ask_neighbour(hop, now);
+            self.question(hop, now);
         }
-        while let Some((hop, held)) = self.neighbours.poll_lost(now) {
+        while let Some((hop, Waited { held, wanted })) = self.neighbours.poll_lost(now) {
             self.fates.extend(held.iter().map(|held| {
                 let fault = LocalFault::NoNeighbour { on_link: held.to.ip() == hop.ip };
                 Fate { probe: held.probe, at: now, fated: Fated::Unsent(fault) }
             }));
+            let fated = match self.neighbours.is_written(hop) {
+                true => Fated::OffLink,
+                false => Fated::Unsent(LocalFault::NoNeighbour { on_link: true }),
+            };
+            self.fates.extend(wanted.iter().map(|wanted| Fate { probe: wanted.probe, at: now, fated }));
         }
     }
 
     /// A question that cannot be sent is asked again in its time, as if it had been lost.
-    fn ask_neighbour(&mut self, hop: NextHop, now: Instant) {
+    fn question(&mut self, hop: NextHop, now: Instant) {
         let address = match hop.ip {
             IpAddr::V4(ip) => Address::from(ip),
             IpAddr::V6(ip) => Address::with_zone(ip, hop.interface),
@@ -182,6 +210,17 @@ impl PacketDoor {
             let bytes = &buffer[..length];
             let dispatch = Dispatch { interface: hop.interface, ether_type, to, bytes };
             let _ = self.link.send(&[dispatch]);
+        }
+    }
+}
+
+/// The kernel takes a moment to take the tap away, and the program behind it, since it waits for whoever uses them: it can
+/// wait for both at once. The thread holds nothing else, and need not be waited for: what it closes goes with the process.
+impl Drop for PacketDoor {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            // Where there is no thread to be had, the keeper goes here and now.
+            let _ = thread::Builder::new().name("keeper".to_owned()).spawn(move || drop(keeper));
         }
     }
 }
@@ -229,8 +268,22 @@ impl Frames for PacketDoor {
         self.ports.clone()
     }
 
+    fn datagram_ports(&self) -> &[u16] {
+        &self.datagram_ports
+    }
+
     fn room(&self) -> usize {
-        ring_bytes() / ANSWER
+        room()
+    }
+
+    fn keep_answers(&mut self, numbers: Numbers, towards: &[Address]) -> bool {
+        // Without the right to do so, or before Linux 6.6, the kernel sees them as it always did.
+        let Ok(mut keeper) = Keeper::load(numbers, &self.ports) else { return false };
+        let now = self.sockets.now();
+        for way in towards.iter().filter_map(|to| self.ways.find(*to, now).ok()) {
+            keeper.hold(way.hop.interface);
+        }
+        self.keeper.insert(keeper).holds_any()
     }
 
     fn send(&mut self, batch: &mut Batch) {
@@ -238,7 +291,7 @@ impl Frames for PacketDoor {
         let mut leaving = Vec::with_capacity(batch.len());
         for one in batch.iter() {
             let (probe, to) = (one.probe, one.to);
-            match self.way(to, one.packet, now) {
+            match self.way_of(to, one.packet, now) {
                 Err(fault) => self.fates.push(Fate { probe, at: now, fated: Fated::Unsent(fault) }),
                 Ok(way) if !way.resolves => {
                     let dispatch = dispatch(way.hop.interface, one.packet, LinkAddress::default());
@@ -266,24 +319,43 @@ impl Frames for PacketDoor {
         self.mind_neighbours();
     }
 
+    fn ask_neighbour(&mut self, probe: ProbeId, to: Address) {
+        let now = self.sockets.now();
+        let fated = match self.way(to, now) {
+            Err(fault) => Fated::Unsent(fault),
+            Ok(way) if !way.resolves || way.hop.ip != to.ip() => Fated::OffLink,
+            Ok(way) if self.neighbours.want(way.hop, probe, now) => Fated::Held,
+            Ok(_) => Fated::Unsent(LocalFault::NoBuffers),
+        };
+        self.fates.push(Fate { probe, at: now, fated });
+        self.mind_neighbours();
+    }
+
     fn hear(&mut self, hear: &mut dyn FnMut(Heard<'_>)) {
         let now = self.sockets.now();
         let mut answers = Vec::new();
+        let keeper = self.keeper.as_ref();
         self.sockets.take_watched();
         for fate in mem::take(&mut self.fates) {
             hear(fate.told());
         }
         self.link.receive(&mut |arrival| match neighbour(&arrival) {
-            Some(answer) => answers.push(answer),
+            Some((hop, link)) => answers.push((hop, link, now - arrival.age)),
             None => hear(Heard::Packet {
                 at: now - arrival.age,
                 packet: arrival.bytes,
                 checksummed: !arrival.checksum_pending,
+                kept: keeper.is_some_and(|keeper| keeper.keeps(arrival.interface, arrival.bytes)),
             }),
         });
-        for (hop, mac) in answers {
-            let held = self.neighbours.answered(hop, mac, now);
-            self.release(hop, mac, &held);
+        for (hop, link, at) in answers {
+            let Waited { held, wanted } = self.neighbours.answered(hop, link, now);
+            let mac = neighbours::mac(link);
+            self.fates.extend(wanted.iter().filter_map(|wanted| {
+                let (asked, mac) = (wanted.asked, mac?);
+                Some(Fate { probe: wanted.probe, at: at.max(asked), fated: Fated::Neighbour { asked, mac } })
+            }));
+            self.release(hop, link, &held);
         }
         let lost = self.link.dropped();
         if lost > 0 {
@@ -303,6 +375,8 @@ impl Fate {
             Fated::Sent => Heard::Sent { probe, at },
             Fated::Held => Heard::Held { probe },
             Fated::Unsent(fault) => Heard::Unsent { probe, at, fault },
+            Fated::Neighbour { asked, mac } => Heard::Neighbour { probe, asked, at, mac },
+            Fated::OffLink => Heard::OffLink { probe, at },
         }
     }
 }
@@ -388,7 +462,7 @@ fn ndp_question(
     Some((IPV6, mac_address(ndp::multicast_mac(destination)), start + length))
 }
 
-fn mac_address(mac: [u8; 6]) -> LinkAddress {
+pub(super) fn mac_address(mac: [u8; 6]) -> LinkAddress {
     // Six bytes are never too many.
     LinkAddress::new(&mac).unwrap_or_default()
 }
@@ -408,13 +482,13 @@ fn fault(errno: Errno) -> LocalFault {
 /// IEEE 802 numbers of what a frame carries.
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV6: u16 = 0x86dd;
 
 /// No question about a neighbour is longer: IPv6, solicitation, one option.
 const QUESTION: usize = 40 + 24 + 8;
 
 /// So long a packet may stand in the ring before we see it.
-const RETIRE: Duration = Duration::from_millis(4);
+pub(super) const RETIRE: Duration = Duration::from_millis(4);
 
 /// 4 MiB in many small blocks. The kernel closes a block after each millisecond in which something came, full or not:
 /// what counts while we are not let run, or while one call sends thousands of packets, is less the bytes than the
@@ -424,6 +498,7 @@ const RING: RingSize = RingSize { blocks: 512, block_bytes: 8 << 10, retire: Dur
 /// What an answer takes of the ring, with the kernel's own header.
 const ANSWER: usize = 256;
 
-fn ring_bytes() -> usize {
-    RING.blocks as usize * RING.block_bytes as usize
+/// How many answers the ring holds. No more packets wait for their neighbours: whoever keeps to it never meets a refusal.
+const fn room() -> usize {
+    RING.blocks as usize * RING.block_bytes as usize / ANSWER
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use portolan_model::{Address, Instant, LocalFault};
 use portolan_sys::Errno;
-use portolan_sys::netlink::{Link, Netlink, RouteKind};
+use portolan_sys::netlink::{Link, Netlink, Route, RouteKind};
 
 use super::neighbours::NextHop;
+use crate::interface::Interface;
 
 /// The way of a packet.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Way {
+pub(crate) struct Way {
     /// The address of ours that it leaves from.
     pub(super) source: IpAddr,
     /// The next machine.
@@ -22,10 +23,12 @@ pub(super) struct Way {
 }
 
 /// The ways so far. The kernel is asked once a second for each destination among the latest.
-pub(super) struct Ways {
+pub(crate) struct Ways {
     netlink: Netlink,
     links: HashMap<u32, Link>,
     latest: Vec<Option<Latest>>,
+    /// The interface that packets may leave by, if it is one.
+    only: Option<Interface>,
 }
 
 #[derive(Copy, Clone)]
@@ -42,8 +45,9 @@ const FRESH: Duration = Duration::from_secs(1);
 const LATEST: usize = 1024;
 
 impl Ways {
-    pub(super) fn open() -> Result<Self, Errno> {
-        let mut ways = Ways { netlink: Netlink::open()?, links: HashMap::new(), latest: vec![None; LATEST] };
+    pub(crate) fn open(only: Option<Interface>) -> Result<Self, Errno> {
+        let netlink = Netlink::open()?;
+        let mut ways = Ways { netlink, links: HashMap::new(), latest: vec![None; LATEST], only };
         ways.read_links()?;
         Ok(ways)
     }
@@ -87,8 +91,11 @@ impl Ways {
     }
 
     fn ask(&mut self, to: Address) -> Result<Way, LocalFault> {
-        let zone = (to.zone() != 0).then_some(to.zone());
-        let route = self.netlink.route(to.ip(), zone).map_err(fault)?;
+        let route = self.route(to)?;
+        // Tied to another interface, not even our own sockets reach ourselves.
+        if route.kind == RouteKind::Local && self.only.is_none() {
+            return Err(LocalFault::OwnAddress);
+        }
         let (RouteKind::Unicast, Some(source)) = (route.kind, route.source) else {
             return Err(LocalFault::NoRoute);
         };
@@ -101,6 +108,31 @@ impl Ways {
         let hop = NextHop { interface: route.interface, ip: route.gateway.unwrap_or(to.ip()) };
         let resolves = link.address.is_some() && !link.no_arp;
         Ok(Way { source, hop, resolves })
+    }
+}
+
+impl Ways {
+    /// Whether sockets tied to the one interface reach `to`; the loopback leads to ourselves.
+    pub(crate) fn reaches(&mut self, to: Address, now: Instant) -> Result<(), LocalFault> {
+        if !self.only.is_some_and(|only| only.is_loopback) {
+            return self.find(to, now).map(|_| ());
+        }
+        let route = self.netlink.route(to.ip(), None).map_err(fault)?;
+        if route.kind == RouteKind::Local { Ok(()) } else { Err(LocalFault::NoRoute) }
+    }
+
+    fn route(&mut self, to: Address) -> Result<Route, LocalFault> {
+        let zone = (to.zone() != 0).then_some(to.zone());
+        let Some(Interface { index, .. }) = self.only else {
+            return self.netlink.route(to.ip(), zone).map_err(fault);
+        };
+        if zone.is_some_and(|zone| zone != index) {
+            return Err(LocalFault::NoRoute);
+        }
+        // Asked for the way by an interface, the kernel makes up a route where it has none: then no packet may go there.
+        self.netlink.written_route(to.ip(), index).map_err(fault)?;
+        let route = self.netlink.route(to.ip(), Some(index)).map_err(fault)?;
+        if route.interface == index { Ok(route) } else { Err(LocalFault::NoRoute) }
     }
 }
 

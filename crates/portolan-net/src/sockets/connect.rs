@@ -89,7 +89,7 @@ impl Connects {
             self.family = Some(Family::of(&peer));
         }
         // Taking a socket may mean opening one: the time of sending is after that.
-        let taken = self.pool.take(Family::of(&peer));
+        let taken = self.pool.take(Family::of(&peer), machine);
         let attempt = Attempt { probe, peer, sent: machine.now() };
         match taken {
             Ok(index) => self.start(index, attempt, machine),

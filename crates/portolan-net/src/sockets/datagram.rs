@@ -209,6 +209,7 @@ impl Datagrams {
         machine: &Machine,
     ) -> Result<(), Errno> {
         let socket = UdpSocket::open(family)?;
+        machine.tie(&socket)?;
         machine.epoll.add(&socket, TOKENS + index as u64, Interest::ReadableLevel)?;
         if index >= self.places.len() {
             self.places.resize_with(index + 1, || None);
@@ -244,7 +245,7 @@ impl Datagrams {
             Found::Datagram(received, _) if is_ours(received.from, places, &machine.home) => {}
             Found::Datagram(received, bytes) => {
                 let from = udp(received.from);
-                events.push(Event::Datagram(Datagram { from, local, at, bytes: bytes.into() }));
+                events.push(Event::Datagram(Datagram { from, local, at, ttl: None, bytes: bytes.into() }));
             }
         });
         if count > 0 {

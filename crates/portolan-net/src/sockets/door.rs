@@ -15,6 +15,8 @@ use super::datagram::{self, Datagrams};
 use super::lane::{self, Lane};
 use super::machine::Machine;
 use crate::error::NetError;
+use crate::frames::Ways;
+use crate::interface::Interface;
 
 /// The real kernel, asked through its own sockets.
 ///
@@ -36,6 +38,8 @@ pub struct SocketDoor {
     /// Whether something else is waited for beside the sockets, and whether it has news.
     watches: bool,
     watched: bool,
+    /// The ways by the one interface that everything is to leave by, if it is one.
+    ways: Option<Ways>,
 }
 
 impl SocketDoor {
@@ -56,7 +60,23 @@ impl SocketDoor {
             datagrams: Datagrams::new(),
             watches: false,
             watched: false,
+            ways: None,
         })
+    }
+
+    /// From now on everything leaves by this interface and is heard there alone, and where no route leads by it, there is
+    /// none. It has to be said before anything is sent, and before a second lane is opened. A socket may be tied without
+    /// privilege since Linux 5.7.
+    pub fn only_by(mut self, interface: Interface) -> Result<Self, NetError> {
+        let ways = Ways::open(Some(interface)).map_err(|errno| NetError::ReadRoutes(errno.into()))?;
+        self.machine.interface = Some(interface);
+        self.ways = Some(ways);
+        Ok(self)
+    }
+
+    /// The interface that everything leaves by, if it is one.
+    pub(crate) const fn interface(&self) -> Option<Interface> {
+        self.machine.interface
     }
 
     /// From now on a wait ends also when `other` has something to read.
@@ -102,8 +122,8 @@ impl SocketDoor {
                 let to = Endpoint::tcp(to, 0);
                 self.connects.refuse(probe, to, LocalFault::Permission, &self.machine);
             }
-            // Without packets of our own making there is no SYN of our own either.
-            Request::Syn { probe, to } => {
+            // Without packets of our own making there is no SYN and no ACK of our own either.
+            Request::Syn { probe, to } | Request::Ack { probe, to } => {
                 self.connects.refuse(probe, to, LocalFault::Permission, &self.machine);
             }
             Request::Datagram { probe, to, payload, own_port } => {
@@ -133,6 +153,10 @@ impl SocketDoor {
         if self.forbidden.contains(to.address) || self.forbidden.contains(Address::new(to.address.ip())) {
             self.refused_by_guard += 1;
             return Some(LocalFault::Other(Errno::PERM.raw_os_error()));
+        }
+        let reaches = |ways: &mut Ways| ways.reaches(to.address, self.machine.now()).err();
+        if let Some(fault) = self.ways.as_mut().and_then(reaches) {
+            return Some(fault);
         }
         if to.transport != transport {
             return Some(LocalFault::Other(Errno::PROTONOSUPPORT.raw_os_error()));

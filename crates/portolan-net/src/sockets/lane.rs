@@ -114,7 +114,7 @@ impl Lane {
                 self.awaited[slot] = Some(probe.tag);
             }
             Request::Abandon(probe) => drop(self.take_awaited(probe)),
-            Request::Syn { .. } | Request::Ping { .. } | Request::Datagram { .. } => {}
+            Request::Syn { .. } | Request::Ack { .. } | Request::Ping { .. } | Request::Datagram { .. } => {}
         }
         self.batch.push(request);
     }
@@ -244,7 +244,7 @@ impl Worker {
             Request::Connect { probe, to } => self.connects.connect(probe, to, &self.machine),
             Request::Abandon(probe) => self.connects.abandon(probe, &self.machine),
             // The rest is the door's own.
-            Request::Syn { .. } | Request::Ping { .. } | Request::Datagram { .. } => {}
+            Request::Syn { .. } | Request::Ack { .. } | Request::Ping { .. } | Request::Datagram { .. } => {}
         }
     }
 

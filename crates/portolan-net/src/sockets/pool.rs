@@ -8,6 +8,8 @@ use portolan_sys::Errno;
 use portolan_sys::epoll::{Epoll, Interest};
 use portolan_sys::socket::{Family, TcpSocket};
 
+use super::machine::Machine;
+
 /// A connection that was asked for.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Attempt {
@@ -63,16 +65,16 @@ impl Pool {
     }
 
     /// A socket of `family` that is not connected: one that was refused, or else a new one.
-    pub(super) fn take(&mut self, family: Family) -> Result<u32, Errno> {
+    pub(super) fn take(&mut self, family: Family, machine: &Machine) -> Result<u32, Errno> {
         if let Some(index) = self.idle[family as usize].pop() {
             return Ok(index);
         }
         if self.open >= self.limit {
             self.close_one_idle();
         }
-        let opened = match open(family) {
+        let opened = match open(family, machine) {
             // The idle ones of the other family are ours to give.
-            Err(Errno::MFILE | Errno::NFILE) if self.close_one_idle() => open(family),
+            Err(Errno::MFILE | Errno::NFILE) if self.close_one_idle() => open(family, machine),
             other => other,
         };
         Ok(self.sit(Seat { socket: opened?, attempt: None, family, watched: false }))
@@ -121,8 +123,9 @@ impl Pool {
 
 /// A socket that ends with a RST however it ends: nothing is exchanged, so there is nothing to lose, and
 /// an open port costs a fifth of what it costs with FIN and TIME_WAIT.
-fn open(family: Family) -> Result<TcpSocket, Errno> {
+fn open(family: Family, machine: &Machine) -> Result<TcpSocket, Errno> {
     let socket = TcpSocket::open(family)?;
+    machine.tie(&socket)?;
     socket.reset_on_close()?;
     Ok(socket)
 }
@@ -133,26 +136,26 @@ mod tests {
 
     #[test]
     fn a_socket_put_back_is_taken_again_and_a_closed_one_leaves_its_place() {
-        let mut pool = Pool::new(8);
-        let first = pool.take(Family::V4).unwrap();
-        let second = pool.take(Family::V4).unwrap();
+        let (mut pool, machine) = (Pool::new(8), Machine::open().unwrap());
+        let first = pool.take(Family::V4, &machine).unwrap();
+        let second = pool.take(Family::V4, &machine).unwrap();
         assert_ne!(first, second);
         pool.put_back(first);
-        assert_eq!(pool.take(Family::V4), Ok(first));
+        assert_eq!(pool.take(Family::V4, &machine), Ok(first));
         pool.close(second);
         pool.close(second);
         assert!(pool.seat(second).is_none());
-        assert_eq!(pool.take(Family::V4), Ok(second));
+        assert_eq!(pool.take(Family::V4, &machine), Ok(second));
         assert_eq!(pool.open, 2);
     }
 
     #[test]
     fn idle_sockets_of_one_family_make_room_for_the_other() {
-        let mut pool = Pool::new(2);
-        for index in [pool.take(Family::V4).unwrap(), pool.take(Family::V4).unwrap()] {
+        let (mut pool, machine) = (Pool::new(2), Machine::open().unwrap());
+        for index in [pool.take(Family::V4, &machine).unwrap(), pool.take(Family::V4, &machine).unwrap()] {
             pool.put_back(index);
         }
-        if pool.take(Family::V6).is_ok() {
+        if pool.take(Family::V6, &machine).is_ok() {
             assert_eq!((pool.open, pool.idle[0].len()), (2, 1));
         }
     }
