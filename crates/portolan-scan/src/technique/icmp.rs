@@ -13,7 +13,7 @@ pub(super) const P_ANSWER_WRONG: f32 = 0.005;
 const P_PROHIBITED_WRONG: f32 = 0.001;
 
 /// What an ICMP error about a port of `target` means.
-pub(super) fn judge(target: Address, icmp: &Icmp) -> Judgement {
+pub(crate) fn judge(target: Address, icmp: &Icmp) -> Judgement {
     let (reason, firm) = match meaning(icmp) {
         IcmpMeaning::PortUnreachable => (Reason::PortUnreach, true),
         IcmpMeaning::NetProhibited => (Reason::NetProhibited, true),

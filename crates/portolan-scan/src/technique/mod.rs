@@ -1,9 +1,14 @@
 //! How to ask, and what each answer means: one file a technique, nothing of it written elsewhere.
 
-mod icmp;
+pub(crate) mod icmp;
+mod icmp_echo;
+pub(crate) mod icmp_timestamp;
+pub(crate) mod packet;
 pub mod tcp;
+pub(crate) mod tcp_ack;
 pub(crate) mod tcp_syn;
 pub mod udp;
+pub(crate) mod udp_packet;
 
 use portolan_model::{Because, Claim, Confidence, LocalFault, PortState, Raise, Reason};
 

@@ -1,5 +1,5 @@
-//! TCP, asked by the kernel's own `connect`, without privilege, or by a SYN of our own making (`tcp_syn`): what the
-//! answers to either mean, and what silence means.
+//! TCP, asked by the kernel's own `connect`, without privilege, or by a SYN (`tcp_syn`) or an ACK (`tcp_ack`) of our own making:
+//! what the answers to each mean, and what silence means.
 //!
 //! Before editing, read RFC 9293 sections 3.5 and 3.10.7, RFC 1122 section 4.2.3.9 and RFC 5927 (what an ICMP
 //! error may do to a connection). Linux ends a connection attempt on any ICMP error that quotes it, and with
@@ -7,13 +7,14 @@
 //! something queued) are told apart.
 
 use portolan_model::sockets::Outcome;
-use portolan_model::{Because, Claim, Endpoint, Fact, PortState, Raise, Reason};
+use portolan_model::{Because, Claim, Endpoint, Fact, Method, PortState, Raise, Reason};
 
 use super::icmp::{self, P_ANSWER_WRONG};
-use super::{Judgement, Vouch, claim, local, tcp_syn};
+use super::{Judgement, Vouch, claim, local, tcp_ack, tcp_syn};
 
-/// What the completion of an attempt at `endpoint` means. `ttl` is what the host's own SYN-ACKs arrive with, if one has.
-pub fn judge(endpoint: Endpoint, outcome: &Outcome, ttl: Option<u8>) -> Judgement {
+/// What the completion of an attempt at `endpoint` by `method` means. `ttl` is what the host's own segments arrive with, as
+/// far as that is known.
+pub fn judge((endpoint, method): (Endpoint, Method), outcome: &Outcome, ttl: Option<u8>) -> Judgement {
     match outcome {
         Outcome::Connected { .. } => Judgement::Settled(claim(
             (PortState::Open, Reason::SynAck),
@@ -25,7 +26,10 @@ pub fn judge(endpoint: Endpoint, outcome: &Outcome, ttl: Option<u8>) -> Judgemen
             P_ANSWER_WRONG,
             (&[Because::ErrorQueueEmpty], &[Raise::Capture]),
         )),
+        // Nobody accepts an ACK.
+        Outcome::SynAck(_) if method == Method::Ack => Judgement::Silence,
         Outcome::SynAck(_) => Judgement::Settled(tcp_syn::accepted()),
+        Outcome::Reset(segment) if method == Method::Ack => tcp_ack::reset(*segment, ttl),
         Outcome::Reset(segment) => Judgement::Settled(tcp_syn::reset(*segment, ttl)),
         // A "port unreachable" for TCP is a rule: a host without a listener answers with a RST.
         Outcome::Icmp(icmp) => icmp::judge(endpoint.address, icmp),

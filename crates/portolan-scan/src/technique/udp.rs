@@ -1,4 +1,5 @@
-//! UDP by datagrams of the kernel's own sockets, without privilege.
+//! UDP by datagrams of the kernel's own sockets, without privilege, or of our own making (`udp_packet`): what comes back
+//! means the same.
 //!
 //! Before editing, read RFC 1122 sections 3.2.2.1 and 4.1.3 (who sends "port unreachable", and that it is passed up),
 //! RFC 1812 section 4.3.2.3 (how much an ICMP error quotes) and RFC 4884 (what may follow the quote).

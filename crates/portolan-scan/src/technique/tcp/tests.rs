@@ -10,7 +10,7 @@ fn icmp(family: IcmpFamily, icmp_type: u8, code: u8, from: Ipv4Addr) -> Outcome 
 }
 
 fn judged(outcome: &Outcome) -> (PortState, Reason, bool, Option<Address>) {
-    match judge(Endpoint::tcp(TARGET.into(), 80), outcome, None) {
+    match judge((Endpoint::tcp(TARGET.into(), 80), Method::Connect), outcome, None) {
         Judgement::Settled(claim) => (claim.state, claim.reason, true, claim.from),
         Judgement::Provisional(claim) => (claim.state, claim.reason, false, claim.from),
         Judgement::Silence => panic!("{outcome:?} says something"),
@@ -65,6 +65,7 @@ fn every_local_fault_is_unknown() {
     let faults = [
         LocalFault::Firewall,
         LocalFault::NoRoute,
+        LocalFault::OwnAddress,
         LocalFault::NoNeighbour { on_link: false },
         LocalFault::Permission,
         LocalFault::NoPorts,
