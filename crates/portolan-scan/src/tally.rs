@@ -1,3 +1,4 @@
+use crate::completeness::{Completeness, Share};
 use crate::progress::RoundTrips;
 use portolan_model::{Claim, Counts, HostReport, HostState, Verdict};
 
@@ -8,6 +9,8 @@ pub(crate) struct Tally {
     pub(crate) hosts_up: u64,
     pub(crate) hosts_down: u64,
     pub(crate) hosts_silent: u64,
+    /// Addresses that are not asked, since one machine answers for all of their prefix.
+    pub(crate) hosts_aliased: u64,
     pub(crate) unlisted: u128,
     pub(crate) packets: u64,
     pub(crate) retries: u64,
@@ -21,8 +24,8 @@ pub(crate) struct Tally {
     pub(crate) answers: (u64, u64),
     /// How long answers took, over all hosts.
     pub(crate) round_trips: RoundTrips,
-    /// Responsive ports expected to have been missed.
-    pub(crate) missed: f64,
+    /// What loss may have hidden.
+    pub(crate) completeness: Completeness,
     /// Endpoints that were planned but never settled before the end.
     pub(crate) unasked: u128,
 }
@@ -60,10 +63,9 @@ impl Tally {
     }
 
     /// Which share of the responsive ports was seen: what was asked, less what loss is expected to hide.
-    pub(crate) fn completeness(&self, endpoints: u128) -> f64 {
-        let seen = (self.answers.0 + self.answers.1) as f64;
+    pub(crate) fn completeness(&self, endpoints: u128) -> Share {
         let asked = 1.0 - self.unasked.min(endpoints) as f64 / endpoints.max(1) as f64;
-        let answered = if seen + self.missed > 0.0 { seen / (seen + self.missed) } else { 1.0 };
-        asked * answered
+        let Share { expected, bounds } = self.completeness.share();
+        Share { expected: asked * expected, bounds: bounds.map(|(low, high)| (asked * low, asked * high)) }
     }
 }

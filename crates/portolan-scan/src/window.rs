@@ -153,6 +153,11 @@ impl Window {
         }
     }
 
+    /// Whether a queue stands on the way, or stood there.
+    pub(crate) fn knows_queue(&self) -> bool {
+        self.path != Path::Fresh
+    }
+
     /// The machine ran short with `waiting` sockets in use: fewer from now on, and if it will not have more
     /// later (`for_good`), never again so many.
     pub(crate) fn shrink(&mut self, waiting: usize, for_good: bool) {
