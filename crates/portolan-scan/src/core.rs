@@ -2,12 +2,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, ProbeId, Request};
-use portolan_model::{Claim, Endpoint, Evidence, Fact, Group, HostReport, Instant, Method, Transport};
-use portolan_model::{Verdict, Warning};
+use portolan_model::{
+    Checkpoint, Claim, Endpoint, Evidence, Fact, Group, HostReport, Instant, LossBy, Method, Ping,
+};
+use portolan_model::{Transport, Verdict, Warning};
 
+use crate::arrivals::{Arrival, Arrivals};
 use crate::engine::Guards;
 use crate::flight::{Attempt, Flight, Patience, Ripe};
 use crate::loss::Loss;
+use crate::pace::{History, Mark, Trial};
 use crate::pacer::{Floor, Pacer};
 use crate::plan::Plan;
 use crate::rtt::Rtt;
@@ -15,11 +19,19 @@ use crate::settled::Settled;
 use crate::swelling::{Queue, Swelling};
 use crate::tally::Tally;
 use crate::technique::{self, udp::Udp};
+use crate::visits::Visits;
 use crate::window::Window;
+
+/// How long a shortage counts as one, at least.
+const ONE_REASON: Duration = Duration::from_millis(100);
 
 /// What both strategies share: the plan, the attempts on their way, what bounds them, and what is to be told.
 pub(crate) struct Core {
     pub(crate) plan: Plan,
+    /// Hosts on their way to the strategy.
+    pub(crate) arrivals: Arrivals,
+    /// Whether hosts are pinged by packets, and not by connects.
+    pub(crate) by_packets: bool,
     pub(crate) guards: Guards,
     pub(crate) flight: Flight,
     pub(crate) window: Window,
@@ -27,6 +39,14 @@ pub(crate) struct Core {
     most_open: usize,
     pub(crate) pacer: Pacer,
     pub(crate) floor: Floor,
+    /// How fast it was asked so far, and why.
+    pub(crate) history: History,
+    /// Whether what gets lost is lost because of that.
+    pub(crate) trial: Trial,
+    /// A sweep found that it is.
+    slowed: Option<u64>,
+    /// When our own queue last made the window smaller.
+    shrunk: Option<Instant>,
     /// Whether our own probes queue on the way.
     pub(crate) swelling: Swelling,
     /// Round trips over all hosts.
@@ -40,17 +60,27 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(plan: Plan, capacity: Capacity, guards: Guards) -> Self {
+    pub(crate) fn new(plan: Plan, capacity: Capacity, guards: Guards, from: &Checkpoint) -> Self {
         // What is asked together shares one window; the scarcer means bounds it.
         let sockets = plan.tcp_room(&capacity).unwrap_or(usize::MAX);
         let datagrams = if plan.asks(Transport::Udp) { capacity.datagrams } else { usize::MAX };
+        let by_packets = capacity.packets > 0;
+        let pings = if by_packets { capacity.packets } else { capacity.sockets };
+        let pings = if plan.spec.discovery.is_some() { pings } else { usize::MAX };
+        let room = sockets.min(datagrams).min(pings);
         Core {
+            arrivals: Arrivals::new(&plan, Visits::new(plan.shard_hosts(), &from.done, &from.open)),
+            by_packets,
             flight: Flight::new(plan.seed(), guards.cookie),
-            window: plan.window(sockets.min(datagrams)),
-            most_open: sockets.min(datagrams),
+            window: plan.window(room),
+            most_open: room,
             udp: Udp::new(plan.spec.probes, plan.spec.secret, guards),
             pacer: Pacer::new(plan.max_rate()),
             floor: Floor::new(plan.min_rate()),
+            history: History::default(),
+            trial: Trial::default(),
+            slowed: None,
+            shrunk: None,
             swelling: Swelling::default(),
             rtt: Rtt::default(),
             tally: Tally::default(),
@@ -69,16 +99,35 @@ impl Core {
         patience: Patience,
         now: Instant,
     ) -> (ProbeId, Request) {
-        if self.plan.method(attempt.endpoint) == Method::Syn {
-            let probe = self.launch(attempt, patience, now);
-            return (probe, Request::Syn { probe, to: attempt.endpoint });
-        }
-        // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
-        for _ in 0..patience.end.as_secs() {
-            self.pacer.sent(now);
+        let (method, to) = (self.plan.method(attempt.endpoint), attempt.endpoint);
+        if !matches!(method, Method::Syn | Method::Ack) {
+            // The kernel sends a SYN of its own each second that the answer is waited for: they count too.
+            for _ in 0..patience.end.as_secs() {
+                self.pacer.sent(now);
+            }
         }
         let probe = self.launch(attempt, patience, now);
-        (probe, Request::Connect { probe, to: attempt.endpoint })
+        let request = match method {
+            Method::Syn => Request::Syn { probe, to },
+            Method::Ack => Request::Ack { probe, to },
+            Method::Connect | Method::Udp => Request::Connect { probe, to },
+        };
+        (probe, request)
+    }
+
+    /// Asks a host whether it is there.
+    pub(crate) fn ping(
+        &mut self,
+        attempt: Attempt,
+        ping: Ping,
+        patience: Patience,
+        now: Instant,
+    ) -> (ProbeId, Request) {
+        if !self.by_packets {
+            return self.ask_tcp(attempt, patience, now);
+        }
+        let probe = self.launch(attempt, patience, now);
+        (probe, Request::Ping { probe, to: attempt.endpoint.address, ping })
     }
 
     /// Sends a datagram on its way, from a port of its own if wished.
@@ -101,12 +150,31 @@ impl Core {
         }
         self.pacer.sent(now);
         self.floor.sent(now);
+        self.history.sent(now);
+        // Over UDP silence has other causes than loss, and of pings most are silent.
+        let asks = !attempt.canary && attempt.ping.is_none();
+        let tells = asks && attempt.endpoint.transport == Transport::Tcp;
+        self.trial.launched(tells.then_some(attempt.number), now);
+        if self.trial.look(self.rtt.timeout(1), self.window.knows_queue(), now) {
+            self.limit(now);
+        }
         self.flight.launch(attempt, patience)
     }
 
     /// An attempt was not carried out: it was no packet and no retry.
     pub(crate) fn not_sent(&mut self, attempt: &Attempt) {
         self.tally.local_faults += 1;
+        self.uncount(attempt);
+    }
+
+    /// An attempt needed no packet.
+    pub(crate) fn not_needed(&mut self, attempt: &Attempt) {
+        self.pacer.spared();
+        self.uncount(attempt);
+    }
+
+    fn uncount(&mut self, attempt: &Attempt) {
+        self.history.not_sent();
         self.tally.packets = self.tally.packets.saturating_sub(1);
         if attempt.number > 1 && !attempt.canary {
             self.tally.retries = self.tally.retries.saturating_sub(1);
@@ -116,6 +184,7 @@ impl Core {
     /// One measured round trip.
     pub(crate) fn sample(&mut self, rtt: Duration) {
         self.rtt.sample(rtt);
+        self.history.answered();
         self.tally.round_trips.count(rtt);
     }
 
@@ -126,6 +195,9 @@ impl Core {
         if self.swelling.looks_clear(now) {
             self.window.answered();
         }
+        if matches!(shown, Some(Queue::Begins | Queue::Stands)) {
+            self.history.mark(Mark::Queue, now);
+        }
         match shown {
             Some(Queue::Begins) => self.window.hold(),
             Some(Queue::Stands) => self.window.ease(),
@@ -134,24 +206,109 @@ impl Core {
         }
     }
 
-    /// A port answered; `first` if its very first packet did. Over UDP (`ambiguous`) that tells nothing of the scan's loss:
-    /// what is missing may have been withheld, and what is late may have taken its time.
-    pub(crate) fn count_answer(&mut self, loss: &mut Loss, first: bool, ambiguous: bool) {
+    /// A port answered over TCP: whether its very first packet did, which was asked then, if that is known.
+    pub(crate) fn count_answer(
+        &mut self,
+        loss: &mut Loss,
+        attempt: &Attempt,
+        first: Option<(bool, Instant)>,
+    ) {
+        self.trial.answered(attempt.number, attempt.asked);
+        let Some((first, asked)) = first else { return loss.answered_anew() };
         loss.answered(first);
-        if !ambiguous {
-            let answers = &mut self.tally.answers;
-            *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        let answers = &mut self.tally.answers;
+        *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        self.trial.heard(first, asked);
+        if !first && self.trial.is_undecided() && loss.answers() > 20 && loss.share() > 0.02 {
+            self.window.calm();
         }
+    }
+
+    /// A port answered over UDP. That tells nothing of the scan's loss: what is missing may have been withheld, and what is
+    /// late may have taken its time.
+    pub(crate) fn count_datagram(&mut self, loss: &mut Loss, first: bool) {
+        loss.answered(first);
         if !first && loss.answers() > 20 && loss.share() > 0.02 {
             self.window.calm();
         }
     }
 
+    /// The end of the scan: hosts that were never begun are only counted. Those that were found come back.
+    pub(crate) fn give_up_rest(&mut self) -> VecDeque<Arrival> {
+        let hosts = self.arrivals.visits.left();
+        let endpoints = self.plan.endpoints_at(hosts, self.arrivals.visits.to_come());
+        self.tally.unlisted += endpoints;
+        self.tally.unasked += if self.plan.is_for_hosts_only() { hosts.into() } else { endpoints };
+        self.arrivals.give_up()
+    }
+
+    /// The same of a host that was only looked for.
+    pub(crate) fn give_up_host(&mut self, product: usize) {
+        let endpoints = self.plan.ports(product).len() as u128;
+        self.tally.unlisted += endpoints;
+        self.tally.unasked += if self.plan.is_for_hosts_only() { 1 } else { endpoints };
+    }
+
+    /// A host answered a ping; `first` if it was the first of its kind.
+    pub(crate) fn count_ping(&mut self, loss: &mut Loss, first: bool) {
+        self.count_datagram(loss, first);
+        // What is lost of pings counts as what is lost of a scan only if that is all of it.
+        if self.plan.spec.hosts_only {
+            let answers = &mut self.tally.answers;
+            *(if first { &mut answers.0 } else { &mut answers.1 }) += 1;
+        }
+    }
+
+    /// A host of this product is not scanned.
+    pub(crate) fn leave_out(&mut self, product: usize) {
+        self.tally.unlisted += self.plan.ports(product).len() as u128;
+    }
+
+    /// A host is not scanned: another is, for all of its prefix.
+    pub(crate) fn skip(&mut self, product: usize) {
+        self.tally.hosts_aliased += 1;
+        self.leave_out(product);
+    }
+
+    /// The same of so many that are left, of whichever product.
+    pub(crate) fn skip_rest(&mut self, hosts: u64) {
+        self.tally.hosts_aliased += hosts;
+        self.tally.unlisted += self.plan.endpoints_of(hosts);
+    }
+
     /// Answers get lost: from now on at most `rate` probes a second.
-    pub(crate) fn slow_down(&mut self, rate: u64) {
-        let rate = self.floor.rate().map_or(rate, |least| rate.max(least));
-        let rate = self.plan.max_rate().map_or(rate, |most| rate.min(most));
-        self.pacer = Pacer::new(Some(rate));
+    pub(crate) fn slow_down(&mut self, rate: u64, now: Instant) {
+        self.slowed = Some(rate);
+        self.limit(now);
+    }
+
+    /// The pacer follows the lowest of the limits that hold now.
+    fn limit(&mut self, now: Instant) {
+        let lossy = [self.slowed, self.trial.limit()].into_iter().flatten().min();
+        if self.slowed.is_some() || self.trial.holds() {
+            self.history.mark(Mark::Loss, now);
+        }
+        let lossy = lossy.map(|rate| self.floor.rate().map_or(rate, |least| rate.max(least)));
+        self.pacer.change([lossy, self.plan.max_rate()].into_iter().flatten().min(), now);
+    }
+
+    /// What loss depends on, if that is known.
+    pub(crate) fn loss_by(&self) -> Option<LossBy> {
+        self.slowed.map(|_| LossBy::Pace).or(self.trial.judged())
+    }
+
+    /// The pacer holds a probe back.
+    pub(crate) fn held_back(&mut self, now: Instant) {
+        if self.pacer.rate() == self.plan.max_rate() {
+            self.history.mark(Mark::Ceiling, now);
+        }
+    }
+
+    /// Our own receive queue lost so much: fewer answers may come at a time.
+    pub(crate) fn overrun(&mut self, count: u64, at: Instant) {
+        self.tally.overruns += count;
+        self.history.mark(Mark::Ring, at);
+        self.shrink_once(at);
     }
 
     /// Gives up every attempt for which `wanted` holds.
@@ -175,7 +332,8 @@ impl Core {
             && attempt.endpoint.transport == Transport::Tcp
         {
             self.let_go(probe);
-            if self.plan.method(attempt.endpoint) == Method::Syn {
+            let pinged = self.by_packets && attempt.ping.is_some();
+            if pinged || self.plan.is_by_packets(attempt.endpoint.address) {
                 return Some(ripe);
             }
             // SYNs that the kernel sent again, a second apart; no attempt waits long enough for more than three.
@@ -206,12 +364,24 @@ impl Core {
     }
 
     /// The machine ran short: fewer from now on, and if it will not have more later (`for_good`), never again so many.
-    pub(crate) fn shrink(&mut self, for_good: bool) {
-        let open = self.flight.len();
-        if for_good {
-            self.most_open = self.most_open.min(open).max(1);
+    pub(crate) fn shrink(&mut self, for_good: bool, now: Instant) {
+        self.history.mark(Mark::Machine, now);
+        if !for_good {
+            return self.shrink_once(now);
         }
-        self.window.shrink(open, for_good);
+        let open = self.flight.len();
+        self.most_open = self.most_open.min(open).max(1);
+        self.window.shrink(open, true);
+    }
+
+    /// Fewer from now on. What comes of those that are on their way already is no further reason: a queue that is full
+    /// refuses a whole batch at once.
+    fn shrink_once(&mut self, now: Instant) {
+        let rest = self.rtt.smoothed().unwrap_or_default().max(ONE_REASON);
+        if self.shrunk.is_none_or(|shrunk| now.since(shrunk) > rest) {
+            self.shrunk = Some(now);
+            self.window.shrink(self.flight.len(), false);
+        }
     }
 
     /// The next attempt that the door is to let go of.

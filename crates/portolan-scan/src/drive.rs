@@ -52,6 +52,11 @@ impl<F: FnMut(Settled)> Outlet for F {
 /// Runs `engine` through `door` until everything is settled: the one loop, the same on the wire and in the
 /// simulator.
 pub fn drive<D: Sockets>(mut engine: Engine, door: &mut D, outlet: &mut impl Outlet) -> Finish {
+    drive_kept(&mut engine, door, outlet)
+}
+
+/// The same with an engine that is asked for its checkpoint afterwards.
+pub fn drive_kept<D: Sockets>(engine: &mut Engine, door: &mut D, outlet: &mut impl Outlet) -> Finish {
     let (mut inbox, mut outbox) = (Vec::new(), Vec::with_capacity(BATCH));
     let mut told = door.now();
     let mut flushed = told;

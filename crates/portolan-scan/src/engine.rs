@@ -1,9 +1,13 @@
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Completion, Event, Outcome, ProbeId, Request};
-use portolan_model::{Ended, Finish, Instant, LocalFault, Progress, Warning};
+use portolan_model::{
+    Checkpoint, Ended, Finish, Instant, LocalFault, OpenHost, Progress, Rate, TimeLeft, Warning,
+};
 
+use crate::completeness::Share;
 use crate::core::Core;
+use crate::discovery::Search;
 use crate::flight::Ripe;
 use crate::per_host::PerHost;
 use crate::plan::{Plan, StrategyKind};
@@ -44,6 +48,9 @@ impl Default for Guards {
 /// Performs no I/O, reads no clock, cannot fail. Same plan, same seed and same inputs, same outputs.
 pub struct Engine {
     core: Core,
+    search: Option<Search>,
+    /// Who asks first alternates.
+    search_first: bool,
     strategy: Strategy,
     started: Option<Instant>,
     stop_at: Option<Instant>,
@@ -71,17 +78,36 @@ impl Engine {
         Engine::with_guards(plan, capacity, Guards::default())
     }
 
+    /// An engine that asks what `from`, a checkpoint of the same plan, left to ask. Of another plan it would leave out
+    /// hosts at random: compare [`Plan::hash`] first.
+    pub fn resume(plan: Plan, capacity: Capacity, from: &Checkpoint) -> Self {
+        Engine::from(plan, capacity, Guards::default(), from)
+    }
+
     /// An engine without some of its guards, for proofs only.
     pub fn with_guards(plan: Plan, capacity: Capacity, guards: Guards) -> Self {
-        let strategy = match plan.strategy() {
-            StrategyKind::PerHost => Strategy::PerHost(PerHost::new(&plan)),
-            StrategyKind::Sweep => Strategy::Sweep(Sweep::new(&plan)),
+        Engine::from(plan, capacity, guards, &Checkpoint::default())
+    }
+
+    fn from(plan: Plan, capacity: Capacity, guards: Guards, from: &Checkpoint) -> Self {
+        let mut core = Core::new(plan, capacity, guards, from);
+        let strategy = match core.plan.strategy() {
+            StrategyKind::PerHost => Strategy::PerHost(PerHost::new(&core)),
+            StrategyKind::Sweep => Strategy::Sweep(Sweep::new(&core)),
         };
-        let mut core = Core::new(plan, capacity, guards);
+        let search = Search::new(&core.plan, core.by_packets);
         if core.window.ceiling() < core.plan.timing().window.min(64) {
             core.warn(Warning::FewSockets { window: core.window.ceiling() });
         }
-        Engine { core, strategy, started: None, stop_at: None, backlogged: false }
+        Engine {
+            core,
+            search,
+            search_first: false,
+            strategy,
+            started: None,
+            stop_at: None,
+            backlogged: false,
+        }
     }
 
     /// How many probes may wait at a time.
@@ -117,9 +143,10 @@ impl Engine {
                 core.tally.strays += u64::from(!ours);
             }
             Event::Overrun { count, at } => {
-                core.tally.overruns += count;
+                core.overrun(count, at);
+                self.search.iter_mut().for_each(Search::overrun);
                 match &mut self.strategy {
-                    Strategy::PerHost(strategy) => strategy.overrun(at),
+                    Strategy::PerHost(strategy) => strategy.overrun(core.plan.most_tries_in_all(), at),
                     Strategy::Sweep(strategy) => strategy.overrun(),
                 }
             }
@@ -138,7 +165,7 @@ impl Engine {
         core.not_sent(&attempt);
         // Descriptors and ports are short for exchanges that want one of their own: a smaller window frees none.
         if fault == LocalFault::NoBuffers {
-            core.shrink(false);
+            core.shrink(false, at);
         }
         if let Some(strategy) = self.strategy.per_host() {
             strategy.unsent(core, &attempt, fault, at);
@@ -151,11 +178,20 @@ impl Engine {
             return;
         };
         let core = &mut self.core;
+        if attempt.ping.is_some() {
+            return match (&event.outcome, &mut self.search) {
+                (Outcome::Local(fault), _) if !core.guards.requeue && !is_absence(*fault) => {
+                    self.silence(&attempt, event.at);
+                }
+                (_, Some(search)) => search.ended(core, &attempt, &event),
+                (_, None) => {}
+            };
+        }
         match event.outcome {
             Outcome::Local(fault) if core.guards.requeue => {
                 core.not_sent(&attempt);
                 if fault.is_shortage() {
-                    core.shrink(fault != LocalFault::NoBuffers);
+                    core.shrink(fault != LocalFault::NoBuffers, event.at);
                 }
                 match &mut self.strategy {
                     Strategy::PerHost(strategy) => strategy.local(core, &attempt, fault, &event),
@@ -185,18 +221,34 @@ impl Engine {
         while let Some(ripe) = self.core.expire(now) {
             match (ripe, &mut self.strategy) {
                 (Ripe::Over(_, attempt), _) => self.silence(&attempt, now),
+                (Ripe::Overdue(_, attempt), _) if attempt.ping.is_some() => {
+                    if let Some(search) = &mut self.search {
+                        search.overdue(&mut self.core, &attempt, now);
+                    }
+                }
                 (Ripe::Overdue(probe, attempt), Strategy::PerHost(strategy)) => {
                     strategy.overdue(&self.core, probe, &attempt, now);
                 }
                 (Ripe::Overdue(..), Strategy::Sweep(_)) => {}
             }
         }
+        self.search.iter_mut().for_each(|search| search.wake(now));
         match &mut self.strategy {
-            Strategy::PerHost(strategy) => strategy.wake(now),
+            Strategy::PerHost(strategy) => {
+                if self.core.trial.take_overtaxed() {
+                    strategy.overtaxed(self.core.plan.most_tries_in_all(), now);
+                }
+                strategy.wake(now);
+            }
+            // A sweep asks everybody again where it found much late.
             Strategy::Sweep(_) => {}
         }
         if self.stop_at.is_some_and(|stop_at| now >= stop_at || self.core.flight.len() == 0) {
             self.core.abandon(|_| true);
+            match &mut self.search {
+                Some(search) => search.give_up(&mut self.core),
+                None => drop(self.core.give_up_rest()),
+            }
             match &mut self.strategy {
                 Strategy::PerHost(strategy) => strategy.give_up(&mut self.core, now),
                 Strategy::Sweep(strategy) => strategy.give_up(&mut self.core, now),
@@ -223,23 +275,27 @@ impl Engine {
         if let Some(request) = self.core.next_abandoned() {
             return Some(request);
         }
-        if self.core.stopping || self.backlogged || self.core.pacer.wait(now).is_some() {
+        if self.core.stopping || self.backlogged {
+            self.core.history.idles(now);
+            return None;
+        }
+        if self.core.pacer.wait(now).is_some() {
+            self.core.held_back(now);
             return None;
         }
         if !self.core.has_room(now) {
             return None;
         }
-        let request = match &mut self.strategy {
-            Strategy::PerHost(strategy) => strategy.next(&mut self.core, now),
-            Strategy::Sweep(strategy) => strategy.next(&mut self.core, now),
-        };
-        match request {
+        match self.next(now) {
             Some(request) => {
                 self.started.get_or_insert(now);
                 Some(request)
             }
             // A host that is finished by this lets go of what it held.
-            None => self.core.next_abandoned(),
+            None => {
+                self.core.history.idles(now);
+                self.core.next_abandoned()
+            }
         }
     }
 
@@ -257,6 +313,7 @@ impl Engine {
         let core = &self.core;
         let asking = [
             strategy,
+            self.search.as_ref().and_then(|search| search.wake_at(now)),
             core.window.grows_at(),
             core.swelling.clears_at(),
             core.floor.due(),
@@ -272,20 +329,21 @@ impl Engine {
     /// Whether everything is settled and told.
     pub fn is_done(&self) -> bool {
         let settled = match &self.strategy {
-            Strategy::PerHost(strategy) => strategy.is_done(),
-            Strategy::Sweep(strategy) => strategy.is_done(),
+            Strategy::PerHost(strategy) => strategy.is_idle(),
+            Strategy::Sweep(strategy) => strategy.is_idle(),
         };
-        settled && self.core.is_drained()
+        settled && self.core.arrivals.are_over() && self.core.is_drained()
     }
 
     /// What the scan did.
     pub fn finish(&self, now: Instant) -> Finish {
         let tally = &self.core.tally;
+        let Share { expected, bounds } = tally.completeness(self.core.plan.questions());
+        // Few attempts hide how much is lost; and what we lost ourselves, nothing hides.
+        let loss = tally.loss().max(tally.completeness.loss());
         #[expect(clippy::cast_possible_truncation, reason = "shares need no more than f32")]
-        let (loss, completeness) = (
-            tally.loss() as f32,
-            tally.completeness(self.core.plan.endpoints_of(self.core.plan.shard_hosts())) as f32,
-        );
+        let (loss, completeness, completeness_bounds) =
+            (loss as f32, expected as f32, bounds.map(|(low, high)| (low as f32, high as f32)));
         Finish {
             ended: if self.core.stopping { Ended::Interrupted } else { Ended::Done },
             elapsed: now.since(self.started.unwrap_or(now)),
@@ -293,8 +351,10 @@ impl Engine {
             hosts_up: tally.hosts_up,
             hosts_down: tally.hosts_down,
             hosts_silent: tally.hosts_silent,
+            hosts_aliased: tally.hosts_aliased,
             endpoints_unlisted: tally.unlisted,
             packets: tally.packets,
+            rate: Rate { loss: self.core.loss_by(), ..self.core.history.told(now) },
             retries: tally.retries,
             local_faults: tally.local_faults,
             self_connects: tally.self_connects,
@@ -303,23 +363,78 @@ impl Engine {
             overruns: tally.overruns,
             loss,
             completeness,
+            completeness_bounds,
             unknown_local: tally.unknown_local,
+        }
+    }
+
+    /// Where the scan is, so that [`Engine::resume`] can go on with what is left: while it runs, and, with the silences
+    /// that were judged at its end, after that. Its size is bounded, however large the plan is.
+    ///
+    /// What it calls settled has been told, or will be by [`Engine::poll_verdict`].
+    pub fn checkpoint(&self) -> Checkpoint {
+        let core = &self.core;
+        let mut open: Vec<OpenHost> = core.arrivals.visits.still_open().cloned().collect();
+        if let Strategy::PerHost(strategy) = &self.strategy {
+            open.extend(strategy.open_hosts(core));
+        }
+        Checkpoint {
+            plan: core.plan.hash(),
+            complete: core.arrivals.visits.is_complete(),
+            done: core.arrivals.visits.done().clone(),
+            open,
         }
     }
 
     /// How far the scan has come.
     pub fn progress(&self, now: Instant) -> Progress {
-        let course = match &self.strategy {
+        let mut course = match &self.strategy {
             Strategy::PerHost(strategy) => strategy.course(&self.core, now),
             Strategy::Sweep(strategy) => strategy.course(&self.core, now),
         };
+        course.looked_for = self.search.as_ref().map_or(0, |search| search.looked_for(&self.core));
+        if let (None, Some(_), Some(started)) = (course.left, &self.search, self.started) {
+            let (done, elapsed) = (course.looked_for, now.since(started));
+            let rest = self.core.plan.shard_hosts() - self.core.arrivals.visits.earlier();
+            let rest = rest.saturating_sub(done);
+            let time = progress::at_this_pace(done as f64, rest as f64, elapsed)
+                .filter(|_| elapsed >= progress::SILENCE_SEEN);
+            course.left = time.map(|time| TimeLeft { time, at_least: !self.core.plan.is_for_hosts_only() });
+        }
         progress::of(&self.core, course, self.started, now)
     }
 
+    /// What is asked next: hosts are looked for while those that were found are scanned.
+    fn next(&mut self, now: Instant) -> Option<Request> {
+        let core = &mut self.core;
+        self.search_first = !self.search_first;
+        let (first, search) = (self.search_first, &mut self.search);
+        let mut look = |core: &mut Core| search.as_mut()?.next(core, now);
+        if first && let Some(request) = look(core) {
+            return Some(request);
+        }
+        let request = match &mut self.strategy {
+            Strategy::PerHost(strategy) => strategy.next(core, now),
+            Strategy::Sweep(strategy) => strategy.next(core, now),
+        };
+        if first { request } else { request.or_else(|| look(core)) }
+    }
+
     fn silence(&mut self, attempt: &crate::flight::Attempt, now: Instant) {
+        if attempt.ping.is_some() {
+            if let Some(search) = &mut self.search {
+                search.silence(&mut self.core, attempt, now);
+            }
+            return;
+        }
         match &mut self.strategy {
             Strategy::PerHost(strategy) => strategy.silence(&mut self.core, attempt, now),
             Strategy::Sweep(strategy) => strategy.silence(attempt),
         }
     }
+}
+
+/// Whether it says something of the host, and nothing of us.
+const fn is_absence(fault: LocalFault) -> bool {
+    matches!(fault, LocalFault::NoNeighbour { on_link: true })
 }

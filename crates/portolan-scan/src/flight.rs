@@ -2,7 +2,7 @@ use std::hash::Hasher;
 use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
-use portolan_model::{Endpoint, Instant};
+use portolan_model::{Endpoint, Instant, Ping};
 use siphasher::sip::SipHasher13;
 
 use crate::heap::Heap;
@@ -20,6 +20,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u8,
     /// Asked only to learn whether the host still answers.
     pub(crate) canary: bool,
+    /// By what the host itself is asked, if no port is.
+    pub(crate) ping: Option<Ping>,
     /// When the engine asked.
     pub(crate) asked: Instant,
     /// Its answer is late: it holds no place in the window any more.
@@ -52,7 +54,7 @@ pub(crate) enum Ripe {
 }
 
 /// How long an attempt may be held: every door gives up the next machine sooner, and says so.
-const LONGEST_HELD: Duration = Duration::from_secs(10);
+const LONGEST_HELD: Duration = Duration::from_secs(60);
 
 /// The attempts that wait for an answer, each with its deadlines: when it is overdue, and when it is over.
 ///
@@ -261,6 +263,7 @@ mod tests {
             port: u32::from(port),
             number: 1,
             canary: false,
+            ping: None,
             asked: Instant::ZERO,
             overdue: false,
         }

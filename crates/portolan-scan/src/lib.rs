@@ -9,7 +9,10 @@
 
 #![forbid(unsafe_code)]
 
+mod arrivals;
+mod completeness;
 mod core;
+mod discovery;
 mod drive;
 mod engine;
 mod flight;
@@ -17,6 +20,7 @@ mod framed;
 mod heap;
 mod loss;
 mod outcomes;
+mod pace;
 mod pacer;
 mod per_host;
 mod permutation;
@@ -28,12 +32,13 @@ mod sweep;
 mod swelling;
 mod tally;
 pub mod technique;
+mod visits;
 mod window;
 
-pub use drive::{Outlet, drive};
+pub use drive::{Outlet, drive, drive_kept};
 pub use engine::{Engine, Guards};
 pub use framed::Framed;
 pub use pacer::Pacer;
 pub use permutation::Permutation;
-pub use plan::{Fold, Plan, PlanError, PlanSpec, Shard, StrategyKind, TcpMethod, Timing};
+pub use plan::{Discovery, Fold, Plan, PlanError, PlanSpec, Shard, StrategyKind, TcpMethod, Timing};
 pub use settled::Settled;

@@ -203,6 +203,7 @@ mod tests {
         let faults = [
             LocalFault::Firewall,
             LocalFault::NoRoute,
+            LocalFault::OwnAddress,
             LocalFault::NoNeighbour { on_link: true },
             LocalFault::NoNeighbour { on_link: false },
             LocalFault::Permission,

@@ -1,8 +1,10 @@
+mod hash;
+
 use std::fmt;
 use std::time::Duration;
 
 use portolan_model::sockets::Capacity;
-use portolan_model::{Address, Endpoint, Method, Transport, UdpProbe};
+use portolan_model::{Address, Endpoint, Method, Ping, Transport, UdpProbe};
 use portolan_target::{AddressSet, Exclusions, Ports};
 
 use crate::permutation::{Permutation, mix};
@@ -125,6 +127,32 @@ pub enum TcpMethod {
     Connect,
     /// By SYNs of our own making, where a packet can be sent at all.
     Syn,
+    /// By ACKs of our own making, which tell what is let through. Where no packet can be sent, nothing else tells that: such
+    /// addresses stay unknown.
+    Ack,
+}
+
+/// How hosts are looked for before their ports are asked.
+///
+/// Where packets can be sent, a host on a link of ours is always asked as a neighbour first, and what it says decides: on
+/// Ethernet nobody who is there can keep silent to that (RFC 826, RFC 4861 section 7.2). The other pings are for hosts
+/// behind a router. Addresses of our own are there without being asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Discovery {
+    /// What every host is asked; where no packet can be sent, [`Ping::Syn`] is a connect, and the others are left out.
+    pub pings: Vec<Ping>,
+    /// Hosts that the user named singly are looked for too, and told if they are not found.
+    pub named_too: bool,
+    /// If the first addresses asked of a long IPv6 range all answer alike, one machine answers for all of them: the rest
+    /// is not asked.
+    pub collapse_aliased: bool,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        let pings = vec![Ping::Echo, Ping::Syn(443), Ping::Ack(80), Ping::Timestamp];
+        Discovery { pings, named_too: false, collapse_aliased: true }
+    }
 }
 
 /// Everything a plan is made of.
@@ -139,8 +167,12 @@ pub struct PlanSpec {
     /// How TCP ports are asked.
     pub tcp: TcpMethod,
     /// Addresses that this machine's kernel answers for (loopback, its own): no packet to them passes a wire, so they are
-    /// always asked through its sockets.
+    /// always asked through its sockets, but for ACKs, which no socket sends.
     pub own: AddressSet,
+    /// How hosts are looked for before their ports are asked; nobody is looked for without.
+    pub discovery: Option<Discovery>,
+    /// Nothing but hosts is looked for (`-sn`): the ports of all products may be empty.
+    pub hosts_only: bool,
     /// Whether ports alike are folded.
     pub fold: Fold,
     /// How hard to press.
@@ -229,14 +261,18 @@ struct Product {
 
 impl Plan {
     /// Validates a scan: exclusions are taken out here, before anything is numbered.
-    pub fn new(spec: PlanSpec) -> Result<Plan, PlanError> {
+    pub fn new(mut spec: PlanSpec) -> Result<Plan, PlanError> {
+        if spec.hosts_only {
+            spec.discovery.get_or_insert_default();
+        }
         let mut products = Vec::new();
         let mut hosts: u128 = 0;
         let mut ports_missing = false;
         for (set, ports) in &spec.products {
             let set = spec.excluded.apply(set);
-            if set.is_empty() || ports.is_empty() {
-                ports_missing |= ports.is_empty() && !set.is_empty();
+            let asks_nothing = ports.is_empty() && !spec.hosts_only;
+            if set.is_empty() || asks_nothing {
+                ports_missing |= asks_nothing && !set.is_empty();
                 continue;
             }
             let first = u64::try_from(hosts).map_err(|_| PlanError::TooManyHosts(hosts))?;
@@ -281,6 +317,14 @@ impl Plan {
         self.endpoints().saturating_mul(u128::from(hosts)) / u128::from(self.hosts.max(1))
     }
 
+    /// How many endpoints the hosts of these visits have: exact unless they are very many of different kinds.
+    pub(crate) fn endpoints_at(&self, hosts: u64, visits: impl Iterator<Item = u64>) -> u128 {
+        if self.products.len() == 1 || hosts > 1 << 16 {
+            return self.endpoints_of(hosts);
+        }
+        visits.map(|visit| self.ports(self.visit(visit).1).len() as u128).sum()
+    }
+
     /// The `n`th host that this plan's shard visits.
     pub fn visit(&self, n: u64) -> (Address, usize) {
         self.host(self.order.index(self.shard.position(n)))
@@ -317,20 +361,27 @@ impl Plan {
     /// How `endpoint` is asked.
     pub fn method(&self, endpoint: Endpoint) -> Method {
         match endpoint.transport {
-            Transport::Tcp if self.is_by_syn(endpoint.address) => Method::Syn,
+            Transport::Tcp if self.spec.tcp == TcpMethod::Ack => Method::Ack,
+            Transport::Tcp if self.is_by_packets(endpoint.address) => Method::Syn,
             transport => Method::of(transport),
         }
     }
 
-    /// Whether the TCP ports of `address` are asked by SYNs of our own making.
-    pub(crate) fn is_by_syn(&self, address: Address) -> bool {
-        self.spec.tcp == TcpMethod::Syn && !self.spec.own.contains(address)
+    /// Whether the TCP ports of `address` are asked by packets of our own making, which nobody repeats.
+    pub(crate) fn is_by_packets(&self, address: Address) -> bool {
+        match self.spec.tcp {
+            TcpMethod::Connect => false,
+            TcpMethod::Syn => !self.spec.own.contains(address),
+            TcpMethod::Ack => true,
+        }
     }
 
     /// The methods by which ports are asked, each once.
     pub fn methods(&self) -> Vec<Method> {
         let mut methods = Vec::new();
-        if self.asks(Transport::Tcp) {
+        if self.asks(Transport::Tcp) && self.spec.tcp == TcpMethod::Ack {
+            methods.push(Method::Ack);
+        } else if self.asks(Transport::Tcp) {
             let syn = self.spec.tcp == TcpMethod::Syn;
             let hosts = |product: &Product| product.hosts.len();
             let own =
@@ -348,7 +399,7 @@ impl Plan {
     pub(crate) fn tcp_room(&self, capacity: &Capacity) -> Option<usize> {
         let room = |method: &Method| match method {
             Method::Connect => Some(capacity.sockets),
-            Method::Syn => Some(capacity.packets),
+            Method::Syn | Method::Ack => Some(capacity.packets),
             Method::Udp => None,
         };
         self.methods().iter().filter_map(room).min()
@@ -360,7 +411,9 @@ impl Plan {
         // In a sweep every answer is its host's only one: it does not tell how long the path is without us.
         let knows_paths = self.strategy() == StrategyKind::PerHost && timing.template > 2;
         match self.spec.tcp {
-            TcpMethod::Syn if knows_paths => Window::that_follows_answers(timing.window / 4, room),
+            TcpMethod::Syn | TcpMethod::Ack if knows_paths => {
+                Window::that_follows_answers(timing.window / 4, room)
+            }
             _ => Window::new(timing.window, timing.ceiling.min(room)),
         }
     }
@@ -378,6 +431,32 @@ impl Plan {
         } else {
             StrategyKind::PerHost
         }
+    }
+
+    /// How hosts are looked for before their ports are asked, if they are.
+    pub fn discovery(&self) -> Option<&Discovery> {
+        self.spec.discovery.as_ref()
+    }
+
+    /// Whether this host is looked for before it is scanned, if any are.
+    pub(crate) fn is_sought(&self, address: Address) -> bool {
+        let named_too = self.spec.discovery.as_ref().is_some_and(|discovery| discovery.named_too);
+        named_too || self.spec.hosts_only || !self.is_named(address)
+    }
+
+    /// The hosts of each product.
+    pub(crate) fn hosts_by_product(&self) -> impl Iterator<Item = &AddressSet> {
+        self.products.iter().map(|product| &product.hosts)
+    }
+
+    /// Whether nothing but hosts is looked for.
+    pub fn is_for_hosts_only(&self) -> bool {
+        self.spec.hosts_only
+    }
+
+    /// What this plan's shard is to find out: the states of so many endpoints, or of hosts.
+    pub(crate) fn questions(&self) -> u128 {
+        if self.spec.hosts_only { self.shard_hosts().into() } else { self.endpoints_of(self.shard_hosts()) }
     }
 
     /// Whether the user named this host singly.
@@ -398,6 +477,20 @@ impl Plan {
     /// How often a port is asked at most.
     pub fn most_tries(&self) -> u8 {
         self.spec.max_retries.unwrap_or(self.spec.timing.retries).saturating_add(1)
+    }
+
+    /// Whether the user said how often a port may be asked again.
+    pub(crate) fn caps_retries(&self) -> bool {
+        self.spec.max_retries.is_some()
+    }
+
+    /// How often a port is asked at most, also where its silences turned out to prove nothing: what the user said, or else
+    /// so often that something else must be wrong.
+    pub(crate) fn most_tries_in_all(&self) -> u8 {
+        match self.spec.max_retries {
+            Some(_) => self.most_tries(),
+            None => self.most_tries().saturating_mul(4),
+        }
     }
 
     /// How long a host may take.
@@ -481,5 +574,39 @@ mod tests {
     fn few_ports_on_many_hosts_are_a_sweep() {
         assert_eq!(plan(&[200], None, 0, Exclusions::default()).unwrap().strategy(), StrategyKind::Sweep);
         assert_eq!(plan(&[2], None, 0, Exclusions::default()).unwrap().strategy(), StrategyKind::PerHost);
+    }
+
+    #[test]
+    fn a_hash_says_what_changed() {
+        let of = |lens: &[u32], shard, seed, excluded| plan(lens, shard, seed, excluded).unwrap().hash();
+        let base = of(&[200, 7], None, 5, Exclusions::default());
+        assert_eq!(base, of(&[200, 7], None, 5, Exclusions::default()));
+        let more = of(&[201, 7], None, 5, Exclusions::default());
+        assert!(more.targets != base.targets && more.ports == base.ports && more.excluded == base.excluded);
+        let less = of(&[200, 7], None, 5, Exclusions::new(set(1 << 24, 3)));
+        assert!(less.excluded != base.excluded && less.targets == base.targets);
+        for (shard, seed) in [(None, 6), (Some(Shard { index: 1, count: 2 }), 5)] {
+            let other = of(&[200, 7], shard, seed, Exclusions::default());
+            assert!(other.order != base.order);
+            assert_eq!(
+                (other.targets, other.ports, other.excluded),
+                (base.targets, base.ports, base.excluded)
+            );
+        }
+    }
+
+    /// Checkpoints are resumed by later versions on other machines. Whoever changes these numbers gives the written form
+    /// of checkpoints another version.
+    #[test]
+    fn the_hash_of_a_plan_never_changes() {
+        let hash = plan(&[200, 7], None, 5, Exclusions::new(set(9, 1))).unwrap().hash();
+        let parts = [hash.targets, hash.ports, hash.excluded, hash.order].map(|part| format!("{part:032x}"));
+        let kept = [
+            "95002b8d80213f3f7bac47bae10a0cc6",
+            "c681d27b327a53e258c5d79a1f903036",
+            "20f7316accb90487f2af86a40b8de3d4",
+            "d02ed2d4cbf5541ef0a399ddd0700165",
+        ];
+        assert_eq!(parts, kept);
     }
 }

@@ -11,6 +11,8 @@ use crate::core::Core;
 pub(crate) struct Course {
     /// Hosts that answered and are not finished.
     pub(crate) heard: u64,
+    /// Hosts that were found, or looked for often enough.
+    pub(crate) looked_for: u64,
     /// Ports that were silent as often as they were to be asked, and only wait to be vouched for.
     pub(crate) silent: u64,
     /// How long the rest will take.
@@ -20,20 +22,30 @@ pub(crate) struct Course {
 /// Below this nothing is said of the rest: the first answers of a scan are no measure of it.
 const TOO_EARLY: Duration = Duration::from_millis(200);
 
+/// The same of a search for hosts: whoever is there answers at once, and all others take some seconds each.
+pub(crate) const SILENCE_SEEN: Duration = Duration::from_secs(10);
+
 /// The progress of a scan that asked first at `started`.
 pub(crate) fn of(core: &Core, course: Course, started: Option<Instant>, now: Instant) -> Progress {
     let tally = &core.tally;
     let elapsed = started.map_or(Duration::ZERO, |started| now.since(started));
     #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
     let loss = tally.loss() as f32;
+    let (hosts, earlier) = (core.plan.shard_hosts(), core.arrivals.visits.earlier());
+    let (settled, endpoints) = if core.plan.is_for_hosts_only() {
+        (u128::from(course.looked_for + earlier), u128::from(hosts))
+    } else {
+        let settled = u128::from(tally.counts.total() + course.silent) + tally.unlisted;
+        (settled + core.plan.endpoints_of(earlier), core.plan.endpoints_of(hosts))
+    };
     Progress {
         elapsed,
-        settled: u128::from(tally.counts.total() + course.silent) + tally.unlisted,
-        endpoints: core.plan.endpoints_of(core.plan.shard_hosts()),
+        settled,
+        endpoints,
         counts: tally.counts,
         hosts_up: tally.hosts_up + course.heard,
-        hosts_done: tally.hosts_up + tally.hosts_down + tally.hosts_silent,
-        hosts: core.plan.shard_hosts(),
+        hosts_done: tally.hosts_up + tally.hosts_down + tally.hosts_silent + tally.hosts_aliased + earlier,
+        hosts,
         packets: tally.packets,
         max_rate: core.pacer.rate(),
         waiting: core.flight.len(),

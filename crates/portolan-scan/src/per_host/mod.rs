@@ -5,6 +5,7 @@
 //! place in the table for each; they know of each other, and are told as one.
 
 mod emitter;
+mod open;
 mod order;
 mod ports;
 mod reach;
@@ -16,13 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Datagram, DatagramError, ProbeId, Request};
-use portolan_model::{Address, Endpoint, HostReport, HostState, Instant, LocalFault, TimeLeft, Transport};
+use portolan_model::{
+    Address, Endpoint, HostReport, HostState, Instant, LocalFault, OpenHost, TimeLeft, Transport,
+};
 
+use crate::arrivals::{Arrival, Found};
 use crate::core::Core;
 use crate::flight::Attempt;
 use crate::heap::Heap;
-use crate::plan::Plan;
 use crate::progress::{Course, at_this_pace};
+use open::{Half, Known};
 use order::Order;
 use ports::Ports;
 use tcp::TcpHost;
@@ -54,8 +58,8 @@ pub(crate) struct PerHost {
     datagrams: HashMap<Address, u32>,
     turn: VecDeque<u32>,
     wakes: Heap,
-    visited: u64,
-    to_visit: u64,
+    /// Hosts that the end of the scan cut off.
+    cut_off: Vec<OpenHost>,
     /// When the first attempt left.
     began: Option<Instant>,
     active: usize,
@@ -70,8 +74,14 @@ struct Place {
     parked: bool,
     /// The place of the same host over the other transport.
     sibling: Option<u32>,
-    /// What that one had to tell when it was finished first, and whether it is listed.
-    half: Option<(HostReport, bool)>,
+    /// What that one had to tell when it was finished first.
+    half: Option<Half>,
+    /// Which visit of the plan this is.
+    visit: u64,
+    /// What earlier runs know of the host.
+    known: Option<Known>,
+    /// What the discovery knows of the host.
+    found: Option<Box<Found>>,
 }
 
 enum Host {
@@ -80,7 +90,8 @@ enum Host {
 }
 
 impl PerHost {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(core: &Core) -> Self {
+        let plan = &core.plan;
         let orders = (0..plan.products()).map(|product| {
             let ports = plan.ports(product);
             let order = |transport, ports| Arc::new(Order::new(transport, ports, plan.seed()));
@@ -92,8 +103,7 @@ impl PerHost {
             datagrams: HashMap::new(),
             turn: VecDeque::new(),
             wakes: Heap::default(),
-            visited: 0,
-            to_visit: plan.shard_hosts(),
+            cut_off: Vec::new(),
             began: None,
             active: 0,
             most_active: (ACTIVE_PORTS / plan.most_ports().max(1)).clamp(8, 256),
@@ -108,8 +118,16 @@ impl PerHost {
             match place.host.next(core, now) {
                 Next::Ask { port, number, canary } => {
                     let endpoint = place.host.ports().endpoint(port);
-                    let attempt =
-                        Attempt { endpoint, host: id, port, number, canary, asked: now, overdue: false };
+                    let attempt = Attempt {
+                        endpoint,
+                        host: id,
+                        port,
+                        number,
+                        canary,
+                        ping: None,
+                        asked: now,
+                        overdue: false,
+                    };
                     self.turn.push_back(id);
                     self.began.get_or_insert(now);
                     return Some(place.host.launch(core, attempt, now));
@@ -195,16 +213,26 @@ impl PerHost {
     }
 
     /// Our own receive queue lost something.
-    pub(crate) fn overrun(&mut self, now: Instant) {
+    pub(crate) fn overrun(&mut self, most: u8, now: Instant) {
         // In the order of the table: a map's own order differs from run to run, and the turn would with it.
         for id in (0u32..).take(self.places.len()) {
             match self.host(id) {
-                Some(Host::Udp(host)) => host.overrun(now),
+                Some(Host::Udp(host)) => host.overrun(most, now),
                 // What a connect hears comes through no queue of ours.
-                Some(Host::Tcp(host)) if host.by_syn => host.overrun(now),
+                Some(Host::Tcp(host)) if host.by_packets => host.overrun(most, now),
                 _ => continue,
             }
             self.enter_turn(id);
+        }
+    }
+
+    /// We asked faster than the path bears, and it lost much of it.
+    pub(crate) fn overtaxed(&mut self, most: u8, now: Instant) {
+        for id in (0u32..).take(self.places.len()) {
+            if let Some(Host::Tcp(host)) = self.host(id) {
+                host.overtaxed(most, now);
+                self.enter_turn(id);
+            }
         }
     }
 
@@ -220,17 +248,19 @@ impl PerHost {
         self.wakes.first()
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.active == 0 && self.visited == self.to_visit
+    /// Whether no host is being scanned.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.active == 0
     }
 
     /// How far the hosts have come. The slowest of them tells how long the rest takes, or, where many are still to
     /// come, the pace at which hosts were finished so far.
     pub(crate) fn course(&self, core: &Core, now: Instant) -> Course {
         let places = || self.places.iter().flatten().filter(|place| !place.parked);
-        let heard = places().filter(|place| place.host.is_heard()).count() as u64;
+        let is_there = |place: &&Place| place.host.is_heard() || place.found.is_some();
+        let heard = places().filter(is_there).count() as u64 + core.arrivals.waiting();
         let slowest = places().filter_map(|place| place.host.time_left(now)).max_by_key(|left| left.time);
-        let to_come = self.to_visit - self.visited;
+        let to_come = core.arrivals.to_come();
         let left = slowest.map(|slowest| {
             // Each place still to be filled again takes at least as long as the slowest host has left.
             let turns = to_come.div_ceil(self.most_active as u64);
@@ -246,7 +276,7 @@ impl PerHost {
             (left, _) => left,
         };
         let silent = places().map(|place| place.host.ports().asked_enough()).sum();
-        Course { heard, silent, left }
+        Course { heard, silent, left, ..Course::default() }
     }
 
     /// The scan is stopped: what is known is told, the rest is not asked.
@@ -254,35 +284,44 @@ impl PerHost {
         for id in 0..self.places.len() {
             self.remove(core, u32::try_from(id).unwrap_or(u32::MAX), now);
         }
-        let rest = core.plan.endpoints_of(self.to_visit - self.visited);
-        core.tally.unlisted += rest;
-        core.tally.unasked += rest;
-        self.visited = self.to_visit;
     }
 
     fn admit(&mut self, core: &mut Core) {
-        while self.active < self.most_active && self.visited < self.to_visit {
-            let (address, product) = core.plan.visit(self.visited);
-            self.visited += 1;
-            let (tcp, udp) = &self.orders[product];
-            let (tcp, udp) = (Arc::clone(tcp), Arc::clone(udp));
-            let (named, by_syn) = (core.plan.is_named(address), core.plan.is_by_syn(address));
-            let first = (tcp.len() > 0)
-                .then(|| self.seat(Host::Tcp(Box::new(TcpHost::new(address, tcp, named, by_syn)))));
-            if udp.len() > 0 {
-                let second = self.seat(Host::Udp(Box::new(UdpHost::new(address, udp, named))));
-                self.datagrams.insert(address, second);
-                for (place, sibling) in [(first, Some(second)), (Some(second), first)] {
-                    if let Some(place) = place.and_then(|id| self.places[id as usize].as_mut()) {
-                        place.sibling = sibling;
-                    }
+        while self.active < self.most_active
+            && let Some(Arrival { visit, address, product, found }) = core.arrivals.next(&core.plan)
+        {
+            let (known, tcp, udp) = self.orders_of(core, product, &visit);
+            let (named, by_packets) = (core.plan.is_named(address), core.plan.is_by_packets(address));
+            let mut seat = |mut host: Host| {
+                if let Some(known) = &known {
+                    host.go_on(known);
                 }
+                if let Some(found) = &found {
+                    host.found(found);
+                }
+                self.seat(host, visit.number, known.clone(), found.clone())
+            };
+            let first = (tcp.len() > 0)
+                .then(|| seat(Host::Tcp(Box::new(TcpHost::new(address, tcp, named, by_packets)))));
+            let second =
+                (udp.len() > 0).then(|| seat(Host::Udp(Box::new(UdpHost::new(address, udp, named)))));
+            if let Some(second) = second {
+                self.datagrams.insert(address, second);
+            }
+            for (place, sibling) in [(first, second), (second, first)] {
+                if let Some(place) = place.and_then(|id| self.places[id as usize].as_mut()) {
+                    place.sibling = sibling;
+                }
+            }
+            if first.or(second).is_none() {
+                core.arrivals.visits.finished(visit.number);
             }
         }
     }
 
-    fn seat(&mut self, host: Host) -> u32 {
-        let place = Some(Place { host, in_turn: true, parked: false, sibling: None, half: None });
+    fn seat(&mut self, host: Host, visit: u64, known: Option<Known>, found: Option<Box<Found>>) -> u32 {
+        let (sibling, half) = (None, None);
+        let place = Some(Place { host, in_turn: true, parked: false, sibling, half, visit, known, found });
         self.active += 1;
         let id = match self.places.iter().position(Option::is_none) {
             Some(free) => {
@@ -319,7 +358,7 @@ impl PerHost {
             core.abandon(|attempt| attempt.host == id);
         }
         let report = place.host.settle(core, now);
-        let told = (report, place.host.is_listed());
+        let told = Half { report, listed: place.host.is_listed(), settled: place.host.settled_for_good() };
         let sibling = place.sibling.and_then(|sibling| self.places[sibling as usize].as_mut());
         match sibling {
             Some(sibling) => {
@@ -331,10 +370,14 @@ impl PerHost {
                 if parked { self.remove(core, other, now) } else { self.enter_turn(other) }
             }
             None => {
-                let (report, listed) = match place.half {
-                    Some(half) => joined(half, told),
-                    None => told,
+                self.leave(core, place.visit, place.known.as_ref(), [place.half.as_ref(), Some(&told)]);
+                let (mut report, listed) = match place.half {
+                    Some(half) => joined((half.report, half.listed), (told.report, told.listed)),
+                    None => (told.report, told.listed),
                 };
+                if let Some(found) = &place.found {
+                    found.complete(&mut report);
+                }
                 core.tell_host(report, listed);
             }
         }
@@ -461,6 +504,15 @@ impl Host {
         }
     }
 
+    /// The discovery found it.
+    fn found(&mut self, found: &Found) {
+        match self {
+            Host::Tcp(host) => host.found(found),
+            // How long it takes to answer a ping says little of how long a service takes.
+            Host::Udp(host) => host.heard_elsewhere(),
+        }
+    }
+
     fn heard_elsewhere(&mut self) {
         match self {
             Host::Tcp(host) => host.heard_elsewhere(),
@@ -495,7 +547,8 @@ fn joined(
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
+    let (loss, target) = (first.loss.max(second.loss), first.target);
     let report =
-        HostReport { target: first.target, state, reason, rtt, loss: first.loss.max(second.loss), counts };
+        HostReport { target, state, reason, evidence: first.evidence, mac: first.mac, rtt, loss, counts };
     (report, first_listed || second_listed)
 }

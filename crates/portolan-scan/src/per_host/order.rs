@@ -10,24 +10,43 @@ pub(crate) struct Order {
     ports: Vec<u16>,
     /// Each port with its place, by number.
     sorted: Vec<(u16, u32)>,
+    /// So many at the front have their verdict from an earlier run, and are asked as witnesses only.
+    witnesses: usize,
+    /// So many at the end have theirs too, and are asked again only if answers get lost.
+    dormant: usize,
 }
 
 impl Order {
     pub(crate) fn new(transport: Transport, ports: &PortSet, seed: u64) -> Self {
+        Order::among(&[], transport, ports, &PortSet::new(), seed)
+    }
+
+    /// The same between ports that have their verdict from an earlier run: before them `witnesses`, and behind them
+    /// `dormant`, which are asked again only if answers get lost.
+    pub(crate) fn among(
+        witnesses: &[u16],
+        transport: Transport,
+        ports: &PortSet,
+        dormant: &PortSet,
+        seed: u64,
+    ) -> Self {
         let likely: &[u16] = match transport {
             Transport::Tcp => &ranking::TCP,
             Transport::Udp => &ranking::UDP,
             Transport::Sctp => &[],
         };
-        let mut order: Vec<u16> = likely.iter().copied().filter(|port| ports.contains(*port)).collect();
+        let first: PortSet = witnesses.iter().copied().collect();
+        let others = likely.iter().copied().filter(|port| ports.contains(*port) && !first.contains(*port));
+        let mut order: Vec<u16> = first.iter().chain(others).collect();
         let ranked: PortSet = order.iter().copied().collect();
         let rest: Vec<u16> = ports.iter().filter(|port| !ranked.contains(*port)).collect();
         let shuffle = Permutation::new(rest.len() as u64, mix(seed ^ 0x706f_7274));
         // Positions of a Vec fit in usize.
         order.extend((0..rest.len() as u64).map(|at| rest[usize::try_from(shuffle.index(at)).unwrap_or(0)]));
+        order.extend(dormant.iter());
         let mut sorted: Vec<(u16, u32)> = order.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
-        Order { ports: order, sorted }
+        Order { ports: order, sorted, witnesses: first.len(), dormant: dormant.len() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -36,6 +55,16 @@ impl Order {
 
     pub(crate) fn port(&self, index: u32) -> u16 {
         self.ports[index as usize]
+    }
+
+    /// Whether the port at this place is asked as a witness only.
+    pub(crate) fn is_witness(&self, index: u32) -> bool {
+        (index as usize) < self.witnesses
+    }
+
+    /// The first of the places that are asked only if answers get lost.
+    pub(crate) fn awake(&self) -> usize {
+        self.ports.len() - self.dormant
     }
 
     /// The place of a port.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
 use portolan_model::{
-    Address, AddressRange, Claim, Counts, Endpoint, Fact, Instant, LocalFault, PortSet, PortState, Reason,
-    Transport, Verdict, Warning,
+    Address, AddressRange, Claim, Counts, Endpoint, Fact, Instant, LocalFault, OpenPorts, PortSet, PortState,
+    Reason, Transport, Verdict, Warning,
 };
 
 use super::order::Order;
@@ -24,6 +24,8 @@ const REFUSALS_AFTER_ANSWERS: u16 = 9;
 /// So often the silence of one port is asked anew because our own queue lost something. Whoever fills that queue without
 /// end shall not keep the scan from ending.
 const ANEW: u8 = 8;
+/// How many ports that answered are asked again by a run that goes on with the host.
+const WITNESSES: usize = 4;
 /// Answers of the provisional kind at one port before the last of them is taken.
 const PROVISIONAL_ANSWERS: u8 = 6;
 
@@ -47,6 +49,10 @@ pub(super) struct Pending {
     pub(super) self_connects: u8,
     /// How often its silence was asked anew.
     anew: u8,
+    /// An attempt ended while answers came late: its own may have stood in a queue, and is not lost for certain.
+    pub(super) doubtful: bool,
+    /// Its silence proves nothing, and it was asked as often as it may be.
+    pub(super) spent: bool,
     /// The attempt that is on its way.
     pub(super) probe: Option<ProbeId>,
     /// Attempts before it that it overtook and that are still listened for, by their numbers.
@@ -76,6 +82,11 @@ impl Pending {
         let before = self.probe.replace(probe);
         self.overtaken.extend(before.map(|before| (number.saturating_sub(1), before)));
         self.overtaken.iter().map(|(_, probe)| *probe)
+    }
+
+    /// Whether its silence was once asked anew.
+    pub(super) fn was_asked_anew(&self) -> bool {
+        self.anew > 0
     }
 
     /// How many attempts count once those on their way have ended in silence.
@@ -113,6 +124,10 @@ pub(super) struct Ports {
     untold: Vec<Verdict>,
     /// Told one by one although such ports are folded: there are few of them.
     singly: BTreeSet<u32>,
+    /// They were asked in vain before the end of this run, or by an earlier one.
+    in_vain: BTreeSet<u16>,
+    /// Their verdict was the best to be had when the scan was stopped: more time would have given a better one.
+    cut_short: BTreeSet<u32>,
 }
 
 impl Ports {
@@ -132,6 +147,8 @@ impl Ports {
             retries: BinaryHeap::new(),
             untold: Vec::new(),
             singly: BTreeSet::new(),
+            in_vain: BTreeSet::new(),
+            cut_short: BTreeSet::new(),
         }
     }
 
@@ -177,6 +194,17 @@ impl Ports {
         let port = u32::try_from(self.fresh).unwrap_or(u32::MAX);
         self.fresh += 1;
         Some(port)
+    }
+
+    /// How many ports may be asked of a host that is known to be there: what an earlier run took for silent only if answers
+    /// get lost.
+    pub(super) fn limit(&self, lossy: bool) -> usize {
+        if lossy { self.order.len() } else { self.order.awake() }
+    }
+
+    /// Whether the port has its verdict from an earlier run, and nothing that comes now changes it.
+    fn is_told(&self, port: u32) -> bool {
+        self.order.is_witness(port) || (port as usize) >= self.order.awake().max(self.fresh)
     }
 
     /// How many ports were asked at least once.
@@ -257,6 +285,8 @@ impl Ports {
             faults: 0,
             self_connects: 0,
             anew: 0,
+            doubtful: false,
+            spent: false,
             probe: None,
             overtaken: Vec::new(),
             beside_answers: false,
@@ -344,6 +374,11 @@ impl Ports {
     /// host is `listed`.
     pub(super) fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict, listed: bool) {
         self.pending.remove(&port);
+        if self.is_told(port) {
+            // An earlier run told it, and whether it still answers changes nothing of that.
+            self.codes[port as usize] = self.outcomes.kind(&verdict.claim);
+            return;
+        }
         self.codes[port as usize] = self.outcomes.code(&verdict);
         core.tally.settled(&verdict, 1);
         if verdict.state() == PortState::Open || (!core.plan.fold && listed) {
@@ -362,6 +397,10 @@ impl Ports {
     /// The port was settled as something else, or as open by less, and turns out to be open.
     pub(super) fn reopened(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
         let Some(before) = self.outcomes.claim(self.codes[port as usize]) else { return };
+        if self.is_told(port) {
+            self.codes[port as usize] = self.outcomes.kind(&verdict.claim);
+            return;
+        }
         let was_open = before.state == PortState::Open;
         core.tally.unsettled(before);
         self.codes[port as usize] = self.outcomes.code(&verdict);
@@ -376,18 +415,20 @@ impl Ports {
         }
     }
 
-    /// Silences since `since` prove nothing: they are asked anew.
-    pub(super) fn roll_back(&mut self, since: Instant, now: Instant) {
+    /// Silences since `since` prove nothing: they are asked anew, unless a port was asked `most` times in all.
+    pub(super) fn roll_back(&mut self, since: Instant, most: u8, now: Instant) {
         self.forget_retries();
         let mut due = now;
         for (port, pending) in &mut self.pending {
             if self.codes[*port as usize] != 0 {
                 continue;
             }
-            if pending.last >= since {
+            let (unproved, may_be_asked) = (pending.last >= since, pending.number < most);
+            pending.spent |= unproved && !may_be_asked;
+            if unproved && may_be_asked {
                 pending.tries = 0;
             }
-            if pending.is_on_its_way() {
+            if pending.is_on_its_way() || !may_be_asked {
                 continue;
             }
             pending.rests = true;
@@ -397,10 +438,14 @@ impl Ports {
     }
 
     /// Every silence so far may have been an answer that our own queue lost: it is asked anew, unless it was too often.
-    pub(super) fn ask_anew(&mut self, now: Instant) {
+    pub(super) fn ask_anew(&mut self, most: u8, now: Instant) {
         let mut anew = Vec::new();
         for (port, pending) in &mut self.pending {
             if pending.tries == 0 || pending.anew >= ANEW {
+                continue;
+            }
+            if pending.number >= most {
+                pending.spent = true;
                 continue;
             }
             (pending.tries, pending.anew) = (0, pending.anew + 1);
@@ -426,6 +471,8 @@ impl Ports {
     /// The last word on a port that no answer settled; without one it is only counted.
     pub(super) fn close(&mut self, core: &mut Core, port: u32, verdict: Option<Verdict>, listed: bool) {
         match verdict {
+            None if self.is_told(port) => {}
+            Some(verdict) if self.is_told(port) => self.settled(core, port, verdict, listed),
             Some(verdict) => {
                 let cut_off = matches!(verdict.reason(), Reason::Interrupted | Reason::HostTimeout);
                 core.tally.unasked += u128::from(cut_off);
@@ -440,11 +487,57 @@ impl Ports {
 
     /// The same for a port that is told by itself, whatever is folded.
     pub(super) fn close_singly(&mut self, core: &mut Core, port: u32, verdict: Verdict) {
-        if core.plan.fold {
+        if core.plan.fold && !self.is_told(port) {
             self.singly.insert(port);
             core.tell_verdict(verdict.clone());
         }
         self.close(core, port, Some(verdict), true);
+    }
+
+    /// An earlier run asked these in vain.
+    pub(super) fn asked_in_vain(&mut self, ports: &PortSet) {
+        self.in_vain.extend(ports.iter());
+    }
+
+    /// Whether an earlier run asked this port in vain.
+    pub(super) fn was_asked_in_vain(&self, port: u32) -> bool {
+        self.in_vain.contains(&self.order.port(port))
+    }
+
+    /// The port is about to get its last word before the scan has come to its end: whether it waits for more than that is
+    /// its owner's to say.
+    pub(super) fn ends_early(&mut self, port: u32, pending: &Pending, waits: bool) {
+        if waits {
+            self.cut_short.insert(port);
+        }
+        if pending.tries > 0 && pending.provisional.is_none() {
+            self.in_vain.insert(self.order.port(port));
+        }
+    }
+
+    /// Which ports are settled so that they need not be asked by another run, and a few of those that answered.
+    /// `doubt_silence`: whether silences are to be named as such.
+    pub(super) fn settled_for_good(&self, doubt_silence: bool) -> OpenPorts {
+        let (mut answered, mut silent) = (Vec::new(), Vec::new());
+        let settled = self.order.sorted().iter().filter_map(|(port, index)| {
+            let claim = self.outcomes.claim(self.codes[*index as usize])?;
+            if is_answer(claim) {
+                answered.push((claim.state, *port));
+            }
+            let for_good = is_for_good(claim) && !self.cut_short.contains(index);
+            if for_good && doubt_silence && claim.reason == Reason::NoResponse && !self.is_told(*index) {
+                silent.push(*port);
+            }
+            for_good.then_some(*port)
+        });
+        let settled: PortSet = settled.collect();
+        let in_vain = self.in_vain.iter().copied().filter(|port| !settled.contains(*port));
+        let unanswered = in_vain.collect();
+        // Closed ports first: asking them again disturbs no service.
+        answered.sort_unstable_by_key(|(state, port)| (*state != PortState::Closed, *port));
+        let witnesses = answered.into_iter().map(|(_, port)| port).take(WITNESSES).collect();
+        let silent = silent.into_iter().collect();
+        OpenPorts { settled, witnesses, silent, unanswered, ..OpenPorts::default() }
     }
 
     /// Tells what was settled before the host was heard, now that it is listed.
@@ -452,10 +545,21 @@ impl Ports {
         self.untold.drain(..).for_each(|verdict| core.tell_verdict(verdict));
     }
 
+    /// How often ports that no answer settled were asked, also by attempts that count for nothing: the median.
+    pub(super) fn silent_so_often(&self) -> Option<u8> {
+        let silent =
+            self.pending.iter().filter(|(port, pending)| !self.is_settled(**port) && pending.tries > 0);
+        let mut often: Vec<u8> = silent.map(|(_, pending)| pending.number).collect();
+        often.sort_unstable();
+        often.get(often.len() / 2).copied()
+    }
+
     /// How many ports are silent.
     pub(super) fn silent(&self) -> usize {
-        let silent =
-            |code: &&u8| self.outcomes.claim(**code).is_some_and(|claim| claim.reason == Reason::NoResponse);
+        let silent = |code: &&u8| {
+            let reason = self.outcomes.claim(**code).map(|claim| claim.reason);
+            matches!(reason, Some(Reason::NoResponse | Reason::RetriesCapped))
+        };
         self.codes.iter().filter(silent).count()
     }
 
@@ -463,7 +567,7 @@ impl Ports {
     pub(super) fn tell_groups(&self, core: &mut Core, listed: bool) -> Counts {
         let mut by_code: Vec<Vec<u16>> = vec![Vec::new(); 256];
         let mut counts = Counts::default();
-        for (port, index) in self.order.sorted() {
+        for (port, index) in self.order.sorted().iter().filter(|(_, index)| !self.is_told(*index)) {
             let code = self.codes[*index as usize];
             match self.outcomes.claim(code).filter(|_| self.singly.contains(index)) {
                 Some(claim) => counts.add(claim.state, 1),
@@ -500,6 +604,20 @@ impl Ports {
             !matches!(reason, Reason::NoResponse | Reason::Interrupted | Reason::HostTimeout)
         })
     }
+}
+
+/// Whether the host itself answered by this.
+fn is_answer(claim: &Claim) -> bool {
+    let answers =
+        [Reason::SynAck, Reason::UdpResponse, Reason::ConnRefused, Reason::Reset, Reason::PortUnreach];
+    matches!(claim.state, PortState::Open | PortState::Closed) && answers.contains(&claim.reason)
+}
+
+/// Whether asking again would show nothing else: not so where the scan was cut off, the host was lost, or our own
+/// machine failed.
+fn is_for_good(claim: &Claim) -> bool {
+    let known = [Reason::RetriesCapped, Reason::SelfConnect, Reason::TimeExceeded, Reason::IcmpOther];
+    claim.state != PortState::Unknown || known.contains(&claim.reason)
 }
 
 /// Whether so many open ports of all are more likely one box than so many services.

@@ -22,6 +22,8 @@ impl Reach {
         // The kernel has asked for a neighbour three times in three seconds before it says that there is none.
         let weight = match fault {
             LocalFault::NoRoute => 1,
+            // Which addresses are ours does not pass in a moment.
+            LocalFault::OwnAddress => UNREACHED,
             LocalFault::NoNeighbour { .. } => UNREACHED,
             _ => return,
         };

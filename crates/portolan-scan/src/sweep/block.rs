@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use portolan_model::{Address, Claim, Endpoint, Fact, Instant, PortState, Transport, Verdict};
 
+use crate::arrivals::{Arrival, Found};
 use crate::core::Core;
 use crate::flight::Attempt;
 use crate::outcomes::Outcomes;
@@ -35,6 +36,15 @@ pub(super) struct SweptHost {
     /// What of our own kept the witness from being asked.
     pub(super) blind: Option<(Claim, Fact, Instant)>,
     pub(super) rtt: Option<Duration>,
+    /// What the discovery knows of it.
+    pub(super) found: Option<Box<Found>>,
+}
+
+impl SweptHost {
+    /// Whether it is known to be there.
+    pub(super) fn is_there(&self) -> bool {
+        self.heard || self.found.is_some()
+    }
 }
 
 /// Endpoints that are asked together. Each has one byte: zero while nothing is known, else the code of its
@@ -59,6 +69,8 @@ pub(super) struct Block {
     /// When the last round's last answer was waited for.
     pub(super) last_round_end: Instant,
     pub(super) rounds: u8,
+    /// How often everybody was asked who was silent.
+    pub(super) rounds_of_all: u8,
     order: Permutation,
     key: u64,
     cursor: u64,
@@ -79,14 +91,10 @@ const MAX_ROUNDS: u8 = 10;
 pub(super) const PROVISIONAL: u8 = 0x80;
 
 impl Block {
-    pub(super) fn new(
-        plan: &Plan,
-        hosts: impl Iterator<Item = (Address, usize)>,
-        salt: u64,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, hosts: Vec<Arrival>, salt: u64, now: Instant) -> Self {
         let hosts: Vec<SweptHost> = hosts
-            .map(|(address, product)| SweptHost {
+            .into_iter()
+            .map(|Arrival { address, product, found, .. }| SweptHost {
                 address,
                 product,
                 named: plan.is_named(address),
@@ -95,6 +103,7 @@ impl Block {
                 vouched: None,
                 blind: None,
                 rtt: None,
+                found,
             })
             .collect();
         let width = plan.most_ports();
@@ -114,6 +123,7 @@ impl Block {
             opened: now,
             last_round_end: now,
             rounds: 1,
+            rounds_of_all: 1,
             cursor: 0,
             everybody: true,
             stage: Stage::Round(0),
@@ -207,10 +217,13 @@ impl Block {
                 // Everything silent is asked twice; more often only where the host is known to be there.
                 self.everybody =
                     round + 1 < most && (round == 0 || (self.found_late(round) && round + 1 < MAX_ROUNDS));
-                let more = self.everybody || (round + 1 < rounds && self.has_silent_hosts_heard());
+                let more = self.everybody || (round + 1 < rounds && self.has_silent_hosts_there());
                 (self.answers_now, self.probes_now, self.round_began) = (0, 0, now);
                 if more && self.codes.iter().any(|code| *code == 0 || *code & PROVISIONAL != 0) {
                     self.rounds = round + 2;
+                    if self.everybody {
+                        self.rounds_of_all = self.rounds;
+                    }
                     self.rests_until = now + rest;
                     Stage::Round(round + 1)
                 } else {
@@ -303,7 +316,7 @@ impl Block {
             let wanted = code == 0 || code & PROVISIONAL != 0;
             let host = &self.hosts[place / self.width];
             // A host that was silent to two rounds gets no third, unless the second found others late.
-            if wanted && (self.everybody || host.heard) && self.endpoint(place).is_some() {
+            if wanted && (self.everybody || host.is_there()) && self.endpoint(place).is_some() {
                 self.probes_now += 1;
                 self.last_probe = now;
                 return Some(self.attempt(place, round + 1, false, now));
@@ -323,6 +336,7 @@ impl Block {
             port: u32::try_from(place).unwrap_or(u32::MAX),
             number,
             canary,
+            ping: None,
             asked: now,
             overdue: false,
         }
@@ -332,16 +346,17 @@ impl Block {
         attempt.port as usize
     }
 
-    fn has_silent_hosts_heard(&self) -> bool {
-        !self.hosts_to_vouch().is_empty()
+    fn has_silent_hosts_there(&self) -> bool {
+        self.hosts.iter().enumerate().any(|(at, host)| host.is_there() && self.has_silence(at))
+    }
+
+    fn has_silence(&self, host: usize) -> bool {
+        (host * self.width..(host + 1) * self.width)
+            .any(|place| self.codes[place] == 0 && self.endpoint(place).is_some())
     }
 
     fn hosts_to_vouch(&self) -> VecDeque<u32> {
-        let silent = |host: usize| {
-            (host * self.width..(host + 1) * self.width)
-                .any(|place| self.codes[place] == 0 && self.endpoint(place).is_some())
-        };
-        let hosts = self.hosts.iter().enumerate().filter(|(at, host)| host.heard && silent(*at));
+        let hosts = self.hosts.iter().enumerate().filter(|(at, host)| host.heard && self.has_silence(*at));
         hosts.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect()
     }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use portolan_model::sockets::{Completion, Request};
 use portolan_model::{Fact, Instant, LocalFault, TimeLeft};
 
+use crate::arrivals::Arrival;
 use crate::core::{Core, answered, first_packet_answered};
 use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
-use crate::plan::Plan;
 use crate::progress::{Course, at_this_pace};
 use crate::technique::{self, Judgement, tcp};
 use block::{Block, Stage};
@@ -33,23 +33,28 @@ const PATIENCE_WITH_US: u8 = 250;
 
 pub(crate) struct Sweep {
     block: Option<Box<Block>>,
+    /// The visits of the open block.
+    visits: Vec<u64>,
+    /// Hosts of blocks so far.
     visited: u64,
-    to_visit: u64,
-    hosts_a_block: u64,
+    hosts_a_block: usize,
     /// When the first block was opened.
     began: Option<Instant>,
     loss: Loss,
+    /// What of it the blocks so far have told: ports that answered at once and late, and all.
+    told: ((u32, u32), u32),
 }
 
 impl Sweep {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(core: &Core) -> Self {
         Sweep {
             block: None,
+            visits: Vec::new(),
             visited: 0,
-            to_visit: plan.shard_hosts(),
-            hosts_a_block: (BLOCK / plan.most_ports().max(1)).max(1) as u64,
+            hosts_a_block: (BLOCK / core.plan.most_ports().max(1)).max(1),
             began: None,
             loss: Loss::default(),
+            told: ((0, 0), 0),
         }
     }
 
@@ -70,7 +75,7 @@ impl Sweep {
             let most = if core.guards.retry { core.plan.most_tries() } else { 1 };
             let rounds = self.loss.tries().min(most);
             if let Some(rate) = block.slower() {
-                core.slow_down(rate);
+                core.slow_down(rate, now);
             }
             let rest = core.gap(block.rounds);
             match block.advance((rounds, most), rest, now) {
@@ -95,10 +100,11 @@ impl Sweep {
             return;
         }
         let Some(fact) = tcp::fact(&event.outcome) else { return };
-        match tcp::judge(attempt.endpoint, &event.outcome, None) {
+        let method = core.plan.method(attempt.endpoint);
+        match tcp::judge((attempt.endpoint, method), &event.outcome, None) {
             Judgement::Silence => {}
             Judgement::Settled(claim) => {
-                let alone = core.plan.is_by_syn(attempt.endpoint.address) && attempt.number == 1;
+                let alone = core.plan.is_by_packets(attempt.endpoint.address) && attempt.number == 1;
                 let first = alone || first_packet_answered(attempt.number, rtt, core.rtt.smoothed());
                 self.loss.answered(first);
                 *(if first { &mut core.tally.answers.0 } else { &mut core.tally.answers.1 }) += 1;
@@ -160,48 +166,57 @@ impl Sweep {
         self.block.as_ref().filter(|block| block.in_flight == 0 || block.has_again())?.rests_until(now)
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.block.is_none() && self.visited == self.to_visit
+    /// Whether no block is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.block.is_none()
     }
 
     /// How far the line has come. While the first block runs, its later rounds are still to come: the estimate is too
     /// short.
     pub(crate) fn course(&self, core: &Core, now: Instant) -> Course {
-        let Some(block) = &self.block else { return Course::default() };
+        let waiting = core.arrivals.waiting();
+        let Some(block) = &self.block else { return Course { heard: waiting, ..Course::default() } };
         let began = self.began.unwrap_or(block.opened);
         let hosts = block.hosts.len() as u64;
         let done = (self.visited - hosts) as f64 + hosts as f64 * block.share_asked();
-        let time = at_this_pace(done, self.to_visit as f64 - done, now.since(began));
+        let time =
+            at_this_pace(done, (self.visited + core.arrivals.to_come()) as f64 - done, now.since(began));
         let at_least = self.visited == hosts;
-        let heard = block.hosts.iter().filter(|host| host.heard).count() as u64;
+        let heard = block.hosts.iter().filter(|host| host.is_there()).count() as u64 + waiting;
         let rest = patience_of_later_rounds(core);
-        Course { heard, silent: 0, left: time.map(|time| TimeLeft { time: time + rest, at_least }) }
+        let left = time.map(|time| TimeLeft { time: time + rest, at_least });
+        Course { heard, left, ..Course::default() }
     }
 
     /// The scan is stopped: what is known is told, the rest is not asked.
     pub(crate) fn give_up(&mut self, core: &mut Core, now: Instant) {
         self.close_block(core, now);
-        let rest = core.plan.endpoints_of(self.to_visit - self.visited);
-        core.tally.unlisted += rest;
-        core.tally.unasked += rest;
-        self.visited = self.to_visit;
     }
 
-    fn open_block(&mut self, core: &Core, now: Instant) -> Option<()> {
-        let hosts = self.hosts_a_block.min(self.to_visit - self.visited);
-        if hosts == 0 {
+    fn open_block(&mut self, core: &mut Core, now: Instant) -> Option<()> {
+        if !core.arrivals.has(self.hosts_a_block) {
             return None;
         }
+        let (plan, arrivals) = (&core.plan, &mut core.arrivals);
+        let hosts: Vec<Arrival> =
+            std::iter::from_fn(|| arrivals.next(plan)).take(self.hosts_a_block).collect();
+        self.visits = hosts.iter().map(|host| host.visit.number).collect();
+        let salt = *self.visits.first()?;
         self.began.get_or_insert(now);
-        let hosts_of_block = (self.visited..self.visited + hosts).map(|n| core.plan.visit(n));
-        self.block = Some(Box::new(Block::new(&core.plan, hosts_of_block, self.visited, now)));
-        self.visited += hosts;
+        self.visited += hosts.len() as u64;
+        self.block = Some(Box::new(Block::new(&core.plan, hosts, salt, now)));
         Some(())
     }
 
     fn close_block(&mut self, core: &mut Core, now: Instant) {
-        if let Some(block) = self.block.take() {
-            block.settle(core, &self.loss, now);
+        let Some(block) = self.block.take() else { return };
+        let (counted, seen) = (self.loss.counted(), self.loss.answers());
+        let of_this = ((counted.0 - self.told.0.0, counted.1 - self.told.0.1), seen - self.told.1);
+        self.told = (counted, seen);
+        block.settle(core, &self.loss, of_this, now);
+        // A block that is cut off is asked again as a whole: its bytes do not say what was believed in time.
+        if !core.stopping {
+            self.visits.drain(..).for_each(|number| core.arrivals.visits.finished(number));
         }
     }
 }

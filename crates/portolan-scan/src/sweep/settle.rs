@@ -12,22 +12,29 @@ use crate::technique::{self, Vouch, tcp};
 
 impl Block {
     /// The block is over: silences are judged, hosts alike are told together.
-    pub(super) fn settle(mut self, core: &mut Core, loss: &Loss, now: Instant) {
+    pub(super) fn settle(
+        mut self,
+        core: &mut Core,
+        loss: &Loss,
+        (counted, seen): ((u32, u32), u32),
+        now: Instant,
+    ) {
         let mut by_address: Vec<usize> = (0..self.hosts.len()).collect();
         by_address.sort_unstable_by_key(|at| self.hosts[*at].address);
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let mut alike = Alike::default();
         let mut reports = Vec::new();
-        let mut silent_ports = 0.0;
+        // Also those of hosts that nobody heard: their only answers may have been lost.
+        let silent = self.codes.iter().enumerate();
+        let silent = silent.filter(|(place, code)| **code == 0 && self.endpoint(*place).is_some()).count();
         for at in by_address {
             self.judge_host(core, &mut outcomes, at, loss, now);
-            let (report, silent) = self.fold_host(core, &outcomes, &mut alike, at);
-            silent_ports += silent as f64;
+            let report = self.fold_host(core, &outcomes, &mut alike, at);
             reports.extend(report);
         }
         core.tally.unasked += u128::from(self.not_yet_asked());
         self.warn_of_faults(core, &outcomes);
-        core.tally.missed += loss.expected_missed(self.rounds).min(silent_ports);
+        core.tally.completeness.add(self.rounds_of_all, counted, seen, silent);
         for group in alike.groups(&outcomes) {
             core.tell_group(group);
         }
@@ -80,7 +87,7 @@ impl Block {
                 | Reason::NoRoute
                 | Reason::AddrUnreach
         );
-        if absent && !host.named && !host.heard {
+        if absent && !host.named && !host.is_there() {
             core.tally.unlisted += 1;
             return code | PROVISIONAL;
         }
@@ -103,11 +110,12 @@ impl Block {
         endpoint: Endpoint,
         (loss, now): (&Loss, Instant),
     ) -> u8 {
-        if !host.heard && !host.named {
+        if !host.is_there() && !host.named {
             core.tally.unlisted += 1;
             return 0;
         }
         let vouch = match (host.heard, host.vouched) {
+            (false, _) if host.found.is_some() => Vouch::Elsewhere,
             (false, _) => Vouch::Never,
             (true, Some(_)) => Vouch::Later,
             (true, None) => Vouch::Before,
@@ -119,7 +127,7 @@ impl Block {
             interrupted(&core.plan, endpoint, now)
         } else {
             // A host never heard got no more than two rounds.
-            let tries = if host.heard { self.rounds } else { self.rounds.min(2) };
+            let tries = if host.is_there() { self.rounds } else { self.rounds.min(2) };
             let short = core.guards.retry && host.heard && loss.seen() && tries < loss.tries();
             let claim = if short && tries >= core.plan.most_tries() && vouch == Vouch::Later {
                 technique::retries_capped()
@@ -140,16 +148,16 @@ impl Block {
         code
     }
 
-    /// Adds a host's folded ports to those alike, and makes its report if it is listed; its silent ports.
+    /// Adds a host's folded ports to those alike, and makes its report if it is listed.
     fn fold_host(
         &self,
         core: &mut Core,
         outcomes: &Outcomes,
         alike: &mut Alike,
         at: usize,
-    ) -> (Option<HostReport>, usize) {
+    ) -> Option<HostReport> {
         let host = &self.hosts[at];
-        let (mut by_code, mut counts, mut silent) = (BTreeMap::<u8, Vec<u16>>::new(), Counts::default(), 0);
+        let (mut by_code, mut counts) = (BTreeMap::<u8, Vec<u16>>::new(), Counts::default());
         let mut absent = false;
         for place in at * self.width..(at + 1) * self.width {
             let Some(endpoint) = self.endpoint(place) else { continue };
@@ -157,7 +165,6 @@ impl Block {
             absent |= code & PROVISIONAL != 0;
             let Some(claim) = outcomes.claim(code) else { continue };
             counts.add(claim.state, 1);
-            silent += usize::from(claim.reason == Reason::NoResponse);
             if claim.state != PortState::Open {
                 by_code.entry(code).or_default().push(endpoint.port);
             }
@@ -172,12 +179,23 @@ impl Block {
             (false, true) => HostState::Down,
             (false, false) => HostState::Unknown,
         };
-        let report =
-            HostReport { target: host.address, state, reason: None, rtt: host.rtt, loss: 0.0, counts };
-        if host.heard || host.named {
-            return (Some(report), silent);
+        let mut report = HostReport {
+            target: host.address,
+            state,
+            reason: None,
+            evidence: Vec::new(),
+            mac: None,
+            rtt: host.rtt,
+            loss: 0.0,
+            counts,
+        };
+        if let Some(found) = &host.found {
+            found.complete(&mut report);
+        }
+        if host.is_there() || host.named {
+            return Some(report);
         }
         core.tell_host(report, false);
-        (None, silent)
+        None
     }
 }

@@ -1,4 +1,4 @@
-//! The TCP ports of one host, asked by connect.
+//! The TCP ports of one host.
 
 mod canary;
 mod pulse;
@@ -8,17 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::{Completion, Outcome, ProbeId};
-use portolan_model::{Address, Claim, Fact, Instant, LocalFault, PortState, TimeLeft, Transport, Verdict};
+use portolan_model::{
+    Address, Claim, Fact, Instant, LocalFault, Method, OpenHost, OpenPorts, PortState, TimeLeft, Transport,
+    Verdict,
+};
 
 use super::order::Order;
 use super::ports::{Pending, Ports};
 use super::reach::Reach;
 use super::{LIKELIEST, Next, SCOUT_PATIENCE};
+use crate::arrivals::Found;
 use crate::core::{Core, answered, first_packet_answered};
 use crate::flight::{Attempt, Patience};
 use crate::loss::Loss;
 use crate::rtt::Rtt;
-use crate::technique::{self, Judgement, tcp};
+use crate::technique::{self, Judgement, tcp, tcp_ack};
 use canary::Canary;
 use pulse::Pulse;
 
@@ -45,11 +49,11 @@ struct Open {
 pub(super) struct TcpHost {
     pub(super) ports: Ports,
     named: bool,
-    pub(super) by_syn: bool,
+    pub(super) by_packets: bool,
     /// It answered over another transport.
     elsewhere: bool,
     opens: Vec<Open>,
-    /// The TTL that its own SYN-ACKs arrive with.
+    /// The TTL that its own SYN-ACKs arrive with; where it is asked by ACK, that of the RST from farthest.
     ttl: Option<u8>,
     rtt: Rtt,
     loss: Loss,
@@ -68,8 +72,8 @@ pub(super) struct TcpHost {
 }
 
 impl TcpHost {
-    /// A host to be asked by connect, or by SYNs of our own making.
-    pub(super) fn new(address: Address, order: Arc<Order>, named: bool, by_syn: bool) -> Self {
+    /// A host to be asked by connect, or by packets of our own making.
+    pub(super) fn new(address: Address, order: Arc<Order>, named: bool, by_packets: bool) -> Self {
         TcpHost {
             ports: Ports::new(address, Transport::Tcp, order),
             named,
@@ -78,8 +82,8 @@ impl TcpHost {
             ttl: None,
             rtt: Rtt::default(),
             loss: Loss::default(),
-            by_syn,
-            canary: Canary::new(by_syn),
+            by_packets,
+            canary: Canary::new(by_packets),
             pulse: Pulse::default(),
             all_asked: None,
             last_beat_asked: false,
@@ -158,24 +162,23 @@ impl TcpHost {
                 // It answers, but not every packet.
                 self.loss.spell();
             }
-            self.pulse.answered(attempt.asked);
+            self.pulse.answered(attempt.number == 1, attempt.asked);
             if first {
                 self.hasten(core, attempt.host);
             }
             let closed = !matches!(event.outcome, Outcome::Connected { .. } | Outcome::SynAck(_));
-            if let Outcome::SynAck(segment) = event.outcome {
-                self.ttl.get_or_insert(segment.ttl);
-            }
+            self.learn_distance(core.plan.method(attempt.endpoint), &event.outcome);
             let revived = self.canary.heard(attempt.port, closed, attempt.asked, event.at);
             if let Some(since) = revived {
-                self.ports.roll_back(since, event.at);
+                self.ports.roll_back(since, core.plan.most_tries_in_all(), event.at);
             }
         }
         if attempt.canary || self.ports.is_settled(attempt.port) {
             return;
         }
         let Some(fact) = tcp::fact(&event.outcome) else { return };
-        let judgement = tcp::judge(attempt.endpoint, &event.outcome, self.ttl);
+        let asked = (attempt.endpoint, core.plan.method(attempt.endpoint));
+        let judgement = tcp::judge(asked, &event.outcome, self.ttl);
         let (claim, settled) = match judgement {
             Judgement::Silence => return self.silence(core, attempt, event.at),
             Judgement::Settled(claim) => (claim, true),
@@ -219,6 +222,19 @@ impl TcpHost {
         }
     }
 
+    /// What the TTL of an answer tells of how far the host itself is.
+    fn learn_distance(&mut self, method: Method, outcome: &Outcome) {
+        match outcome {
+            Outcome::SynAck(segment) => {
+                self.ttl.get_or_insert(segment.ttl);
+            }
+            Outcome::Reset(segment) if method == Method::Ack => {
+                self.ttl = Some(tcp_ack::farther(self.ttl, segment.ttl));
+            }
+            _ => {}
+        }
+    }
+
     /// Nobody answered in time.
     pub(super) fn silence(&mut self, core: &mut Core, attempt: &Attempt, now: Instant) {
         if attempt.canary {
@@ -230,12 +246,14 @@ impl TcpHost {
             return;
         }
         // A scout that waited its whole time has had the kernel's own SYNs as retries, a second apart.
-        let repeated = now.since(attempt.asked) >= SCOUT_PATIENCE && !self.by_syn;
+        let repeated = now.since(attempt.asked) >= SCOUT_PATIENCE && !self.by_packets;
         let counts = if repeated { 2 } else { 1 };
         let tries = self.ports.unanswered(attempt, counts, now);
         let dull = self.pulse.is_dull(attempt.asked);
+        let by_packets = self.by_packets;
         let pending = self.ports.pending(attempt);
         pending.beside_answers |= !dull;
+        pending.doubtful |= by_packets && !core.swelling.looks_clear(now);
         let comes_again = pending.rests || pending.is_on_its_way();
         if !comes_again && tries < self.asks(core, &self.ports.pending[&attempt.port]) {
             self.ports.ask_again(attempt.port, now + core.gap(tries));
@@ -268,9 +286,16 @@ impl TcpHost {
     }
 
     /// Our own ring lost something: whatever is silent may have answered.
-    pub(super) fn overrun(&mut self, now: Instant) {
+    pub(super) fn overrun(&mut self, most: u8, now: Instant) {
         self.loss.spell();
-        self.ports.ask_anew(now);
+        self.ports.ask_anew(most, now);
+    }
+
+    /// More was lost because we asked too fast than the path loses: what was silent may have answered, and what was lost tells
+    /// nothing of the path.
+    pub(super) fn overtaxed(&mut self, most: u8, now: Instant) {
+        self.loss.overtaxed();
+        self.ports.ask_anew(most, now);
     }
 
     /// The socket met itself: that proves nothing. Another source port is chosen by the next attempt.
@@ -297,6 +322,27 @@ impl TcpHost {
         let asking = self.ports.time_left(self.limit(), now)?;
         let silent = if self.ports.pending.is_empty() { Duration::ZERO } else { self.rtt.timeout(2) };
         Some(TimeLeft { time: asking + silent, at_least: self.canary.is_lost() || !self.is_heard() })
+    }
+
+    /// The discovery found it: it is there, and about so far away.
+    pub(super) fn found(&mut self, found: &Found) {
+        self.elsewhere = true;
+        found.rtt.into_iter().for_each(|rtt| self.rtt.sample(rtt));
+        self.ttl = self.ttl.or(found.ttl);
+    }
+
+    /// An earlier run knows this of it.
+    pub(super) fn go_on(&mut self, known: &OpenHost) {
+        self.elsewhere |= known.heard;
+        self.loss = Loss::known(&known.tcp);
+        self.ports.asked_in_vain(&known.tcp.unanswered);
+    }
+
+    /// Which ports another run need not ask, and what it should know.
+    pub(super) fn settled_for_good(&self) -> OpenPorts {
+        let mut open = self.ports.settled_for_good(!self.loss.seen());
+        self.loss.note(&mut open);
+        open
     }
 
     /// It answered over another transport: it is there.
@@ -330,19 +376,19 @@ impl TcpHost {
         }
         // Where much answers, and next to nothing did beside this port, a burst may have swallowed what was asked then. A
         // single packet that nobody repeats is swallowed more easily than a connect.
-        let much_answers = self.by_syn || self.loss.answers() as usize * 5 >= self.ports.asked();
+        let much_answers = self.by_packets || self.loss.answers() as usize * 5 >= self.ports.asked();
         let alone = !port.beside_answers && much_answers;
         self.loss.tries().max(if alone { TRIES_ALONE } else { 1 })
     }
 
     /// How many attempts it gets.
     fn asks(&self, core: &Core, port: &Pending) -> u8 {
-        self.needed(core, port).min(core.plan.most_tries())
+        if port.spent { 0 } else { self.needed(core, port).min(core.plan.most_tries()) }
     }
 
     /// How many ports may be asked by now.
     fn limit(&self) -> usize {
-        if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
+        if self.is_listed() { self.ports.limit(self.loss.seen()) } else { LIKELIEST.min(self.ports.len()) }
     }
 
     /// Everything was asked once, and what was asked last has no answers after it that would show that no burst
@@ -378,8 +424,8 @@ impl TcpHost {
 
     fn ask(&mut self, port: u32, now: Instant) -> Next {
         self.last_asked = now;
-        self.pulse.asked(now);
         let number = self.ports.ask(port, now);
+        self.pulse.asked(number == 1, now);
         self.canary.asked(now);
         Next::Ask { port, number, canary: false }
     }
@@ -400,7 +446,8 @@ impl TcpHost {
             }
             // The loss seen since may ask for more attempts, the round trip seen since for longer ones.
             let most = MOST_TRIES.min(core.plan.most_tries());
-            let too_short = pending.waited * 2 < enough && pending.tries < most && core.guards.retry;
+            let too_short =
+                pending.waited * 2 < enough && pending.tries < most && !pending.spent && core.guards.retry;
             if pending.tries < self.asks(core, pending) || too_short {
                 again.push(*port);
             }
@@ -437,13 +484,17 @@ impl TcpHost {
         if contradicted {
             self.loss.spell();
         }
-        let first = tried == 0 && self.is_first_packet(rtt);
-        core.count_answer(&mut self.loss, first, false);
+        let first = tried == 0 && self.is_first_packet(rtt) && !self.ports.was_asked_in_vain(attempt.port);
+        // What was asked anew was lost by nobody, as far as is known, and what stood in a queue was late.
+        let tells = pending
+            .is_none_or(|pending| !pending.doubtful && (pending.tries > 0 || !pending.was_asked_anew()));
+        let asked = pending.map_or(attempt.asked, |pending| pending.first);
+        core.count_answer(&mut self.loss, attempt, tells.then_some((first, asked)));
     }
 
-    /// Whether an answer after `rtt` is one to the attempt's first packet. A SYN of our own is its only one.
+    /// Whether an answer after `rtt` is one to the attempt's first packet. A packet of our own is its only one.
     fn is_first_packet(&self, rtt: Duration) -> bool {
-        self.by_syn || first_packet_answered(1, rtt, self.rtt.smoothed())
+        self.by_packets || first_packet_answered(1, rtt, self.rtt.smoothed())
     }
 
     fn settled(&mut self, core: &mut Core, port: u32, verdict: Verdict) {

@@ -12,15 +12,21 @@ impl TcpHost {
     /// The host is finished: what is not settled is settled by what was seen, and everything folded is told.
     pub(in crate::per_host) fn settle(&mut self, core: &mut Core, now: Instant) -> HostReport {
         let listed = self.is_listed();
+        let asked = self.ports.silent_so_often();
         for port in self.ports.unsettled() {
             let pending = self.ports.pending.remove(&port);
+            if let Some(pending) = pending.as_ref().filter(|_| core.stopping) {
+                self.ports.ends_early(port, pending, pending.provisional.is_some());
+            }
             let verdict = self.last_word(core, self.ports.endpoint(port), pending, now);
             self.ports.close(core, port, verdict, listed);
         }
         if listed {
             self.ports.tell_untold(core);
         }
-        core.tally.missed += self.loss.expected_missed(self.tries(core)).min(self.ports.silent() as f64);
+        let tries = asked.unwrap_or_else(|| self.tries(core).min(core.plan.most_tries()));
+        let (counted, seen) = (self.loss.counted(), self.loss.answers());
+        core.tally.completeness.add(tries, counted, seen, self.ports.silent());
         self.tell_doubts(core);
         let counts = self.ports.tell_groups(core, listed);
         if listed {
@@ -65,17 +71,20 @@ impl TcpHost {
 
     fn silent(&self, core: &Core, endpoint: Endpoint, pending: &Pending, now: Instant) -> Verdict {
         // Fewer attempts than the loss asks for prove nothing, whoever answered later.
-        let short = core.guards.retry && pending.tries < self.needed(core, pending);
+        // What the user does not want asked again stays unproved; what was asked so very often is silent all the same.
+        let spent = pending.spent && core.plan.caps_retries();
+        let often = pending.spent && !spent;
+        let short = core.guards.retry && !often && pending.tries < self.needed(core, pending);
         // What is not expected to be lost need not be asked again to be heard.
         let capped = self.loss.seen() && pending.tries >= core.plan.most_tries();
         let vouch = match self.vouch(pending) {
-            Vouch::Later if short && pending.tries < core.plan.most_tries() => Vouch::Before,
+            Vouch::Later if short && !spent && pending.tries < core.plan.most_tries() => Vouch::Before,
             vouch => vouch,
         };
         if (core.stopping || self.timed_out) && (short || vouch != Vouch::Later) {
             return cut_off(core, self.timed_out, endpoint, now);
         }
-        let claim = if short && capped && vouch == Vouch::Later {
+        let claim = if (spent || (short && capped)) && vouch == Vouch::Later {
             technique::retries_capped()
         } else {
             tcp::silence(vouch, pending.tries, self.loss.share())
@@ -130,7 +139,16 @@ impl TcpHost {
         let (state, reason) = self.reach.state(self.is_heard(), &self.ports);
         #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than f32")]
         let loss = if self.loss.seen() { self.loss.share() as f32 } else { 0.0 };
-        HostReport { target: self.ports.address, state, reason, rtt: self.rtt.smoothed(), loss, counts }
+        HostReport {
+            target: self.ports.address,
+            state,
+            reason,
+            evidence: Vec::new(),
+            mac: None,
+            rtt: self.rtt.smoothed(),
+            loss,
+            counts,
+        }
     }
 
     fn tell_warnings(&self, core: &mut Core, counts: Counts) {

@@ -90,6 +90,7 @@ impl UdpHost {
             from: datagram.from,
             bytes: u16::try_from(datagram.bytes.len()).unwrap_or(u16::MAX),
             likeness: found.likeness,
+            ttl: datagram.ttl,
         };
         let mut verdict = self.verdict(core, (port, number), claim, (datagram.at, fact));
         let spoken = found.probe.filter(|_| found.likeness != Likeness::Strange);
@@ -132,8 +133,9 @@ impl UdpHost {
         }
         self.end_exchanges(core, Some(port));
         if firm {
-            let first = self.is_first(core, port, number, verdict.state());
-            core.count_answer(&mut self.loss, first, true);
+            let first =
+                self.is_first(core, port, number, verdict.state()) && !self.ports.was_asked_in_vain(port);
+            core.count_datagram(&mut self.loss, first);
             return self.settled(core, port, verdict);
         }
         // What is unreachable for a moment is asked again when the moment may be over. Where no attempt waits, this is

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_model::sockets::ProbeId;
-use portolan_model::{Address, Instant, LocalFault, TimeLeft, Transport, Verdict};
+use portolan_model::{Address, Instant, LocalFault, OpenHost, OpenPorts, TimeLeft, Transport, Verdict};
 
 use super::emitter::Emitter;
 use super::order::Order;
@@ -178,10 +178,10 @@ impl UdpHost {
     }
 
     /// Our own receive queue lost something: whatever is silent may have answered.
-    pub(super) fn overrun(&mut self, now: Instant) {
+    pub(super) fn overrun(&mut self, most: u8, now: Instant) {
         self.deaf = Some(now);
         self.loss.spell();
-        self.ports.ask_anew(now);
+        self.ports.ask_anew(most, now);
     }
 
     /// How long this host will still take, and whether it may be longer; `None` if nothing can be said.
@@ -189,6 +189,20 @@ impl UdpHost {
         let asking = self.ports.time_left(self.limit(), now)?;
         let silent = if self.ports.pending.is_empty() { Duration::ZERO } else { LINGER };
         Some(TimeLeft { time: asking + silent, at_least: !self.heard })
+    }
+
+    /// An earlier run knows this of it.
+    pub(super) fn go_on(&mut self, known: &OpenHost) {
+        self.elsewhere |= known.heard;
+        self.loss = Loss::known(&known.udp);
+        self.ports.asked_in_vain(&known.udp.unanswered);
+    }
+
+    /// Which ports another run need not ask, and what it should know.
+    pub(super) fn settled_for_good(&self) -> OpenPorts {
+        let mut open = self.ports.settled_for_good(!self.loss.seen());
+        self.loss.note(&mut open);
+        open
     }
 
     /// It answered over another transport: it is there.
@@ -224,7 +238,7 @@ impl UdpHost {
 
     /// How many ports may be asked by now.
     fn limit(&self) -> usize {
-        if self.is_listed() { self.ports.len() } else { LIKELIEST.min(self.ports.len()) }
+        if self.is_listed() { self.ports.limit(self.loss.seen()) } else { LIKELIEST.min(self.ports.len()) }
     }
 
     /// Until when nothing new is asked of a host that has not answered yet.

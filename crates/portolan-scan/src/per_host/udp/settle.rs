@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use portolan_model::{Endpoint, Evidence, Fact, HostReport, Instant, LocalFault, Reason, Verdict, Warning};
 
-use super::UdpHost;
 use super::answers::all_sent;
+use super::{LINGER, UdpHost};
 use crate::core::{Core, cut_off, judged, local_verdict};
 use crate::per_host::ports::{Pending, is_every_port_open};
 use crate::technique::{self, Vouch, udp};
@@ -18,6 +20,9 @@ impl UdpHost {
         let few = listed && unsettled.len() <= FEW_SILENT;
         for port in unsettled {
             let pending = self.ports.pending.remove(&port);
+            if let Some(pending) = pending.as_ref().filter(|_| core.stopping) {
+                self.ports.ends_early(port, pending, self.may_yet_answer(core, port, pending, now));
+            }
             match self.last_word(core, self.ports.endpoint(port), pending, now) {
                 // Among many refusals a port or two without any are what one wants to see.
                 Some(verdict) if few && verdict.reason() == Reason::NoResponse => {
@@ -41,11 +46,21 @@ impl UdpHost {
             target: self.ports.address,
             state,
             reason,
+            evidence: Vec::new(),
+            mac: None,
             rtt: self.rtt.smoothed(),
             // What is missing may as well have been withheld by an ICMP limit: no share of loss can be told.
             loss: 0.0,
             counts,
         }
+    }
+
+    /// Whether this port might yet have told something, had the scan gone on.
+    fn may_yet_answer(&self, core: &Core, port: u32, pending: &Pending, now: Instant) -> bool {
+        let port = self.ports.order.port(port);
+        let patience = (1..=pending.number).map(|number| core.udp.probe(port, number).patience_ms).max();
+        let late = Duration::from_millis(patience.unwrap_or_default().into());
+        pending.provisional.is_some() || now.since(pending.last) < LINGER.max(late)
     }
 
     /// The verdict on a port that no answer settled; `None` if it is only counted.
