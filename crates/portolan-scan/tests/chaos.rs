@@ -12,8 +12,10 @@ use std::time::Duration;
 use portolan_model::sockets::{
     Capacity, Completion, Datagram, DatagramError, Event, Outcome, ProbeId, Request, Sockets,
 };
-use portolan_model::{Address, Check, Endpoint, Icmp, Instant, Piece, PortSet, Transport, UdpProbe};
-use portolan_scan::{Engine, Fold, Plan, PlanSpec, drive};
+use portolan_model::{
+    Address, Check, Endpoint, Icmp, Instant, Mac, Piece, Ping, Pong, PortSet, Segment, Transport, UdpProbe,
+};
+use portolan_scan::{Discovery, Engine, Fold, Plan, PlanSpec, TcpMethod, drive};
 use portolan_target::{AddressSet, Ports};
 use proptest::prelude::*;
 use strangers::{Dice, Notebook};
@@ -42,7 +44,7 @@ const PROBES: &[UdpProbe] = &[
     },
 ];
 
-/// An attempt: a connect, or a datagram with what is in it.
+/// An attempt: a connect, a SYN or a ping, or a datagram with what is in it.
 type Asked = (ProbeId, Endpoint, Option<Box<[u8]>>);
 
 /// A door that says anything at any time: mostly about what was asked, sometimes about what was not.
@@ -55,6 +57,9 @@ struct Chaos {
     told: Vec<Event>,
     outside: BTreeSet<Endpoint>,
     plan: BTreeSet<Endpoint>,
+    /// Whom pings may ask, and whether by packets.
+    hosts: BTreeSet<Address>,
+    packets: usize,
 }
 
 impl Chaos {
@@ -65,7 +70,14 @@ impl Chaos {
     }
 
     fn outcome(&mut self, to: Endpoint) -> Outcome {
-        match self.dice.below(6) {
+        let segment = Segment { ttl: self.dice.next() as u8, window: 0 };
+        match self.dice.below(if self.packets > 0 { 12 } else { 6 }) {
+            6 => Outcome::SynAck(segment),
+            7 => Outcome::Reset(segment),
+            8 => Outcome::OffLink,
+            9 => Outcome::Pong(Pong::Neighbour { mac: Mac([2, 0, 0, 0, 0, segment.ttl & 1]) }),
+            10 => Outcome::Pong(Pong::Echo { ttl: segment.ttl & 1 }),
+            11 => Outcome::Pong(self.dice.one(&[Pong::Timestamp { ttl: 1 }, Pong::Datagram { ttl: 1 }])),
             0 => Outcome::Connected { local: to.address.socket([to.port, 40_000][self.dice.below(2)]) },
             1 => Outcome::Refused,
             2 | 3 => Outcome::Icmp(self.icmp(to)),
@@ -105,12 +117,17 @@ impl Chaos {
             Endpoint { port, ..to }
         };
         let event = match payload {
-            None => Event::Connect(Completion { probe, sent: at, at, outcome: self.outcome(to) }),
+            None => match self.dice.below(12) {
+                0 => Event::Held(probe),
+                1 => Event::Left { probe, at },
+                _ => Event::Connect(Completion { probe, sent: at, at, outcome: self.outcome(to) }),
+            },
             Some(payload) => match self.dice.below(3) {
                 0 => Event::Datagram(Datagram {
                     from,
                     local: 40_000 + (probe.slot % 1000) as u16,
                     at,
+                    ttl: Some((probe.slot % 256) as u8).filter(|ttl| *ttl > 99),
                     bytes: self.bytes(&payload),
                 }),
                 1 => {
@@ -133,7 +150,7 @@ impl Sockets for Chaos {
     }
 
     fn capacity(&self) -> Capacity {
-        Capacity { sockets: 64, packets: 0, datagrams: 64 }
+        Capacity { sockets: 64, packets: self.packets, datagrams: 64 }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -143,12 +160,19 @@ impl Sockets for Chaos {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.drain(..) {
             let (probe, to, payload) = match request {
-                Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
-                Request::Ping { probe, to, .. } => (probe, Endpoint::tcp(to, 0), None),
+                Request::Connect { probe, to } | Request::Syn { probe, to } | Request::Ack { probe, to } => {
+                    (probe, to, None)
+                }
+                Request::Ping { probe, to, .. } => {
+                    assert!(self.packets > 0, "nobody can ask so");
+                    (probe, Endpoint::tcp(to, 0), None)
+                }
                 Request::Datagram { probe, to, payload, .. } => (probe, to, Some(payload)),
                 Request::Abandon(_) => continue,
             };
-            if !self.plan.contains(&to) {
+            let is_ping = to.transport == Transport::Tcp && [0, 80, 443].contains(&to.port);
+            let may_be_pinged = is_ping && self.hosts.contains(&to.address);
+            if !self.plan.contains(&to) && !may_be_pinged {
                 self.outside.insert(to);
             }
             if payload.is_some() {
@@ -188,23 +212,46 @@ struct Voyage {
     stop_after: Option<u32>,
     talk: u8,
     seed: u64,
+    search: Search,
+}
+
+/// How hosts are looked for.
+#[derive(Clone, Debug)]
+struct Search {
+    pings: Option<Vec<Ping>>,
+    named_too: bool,
+    hosts_only: bool,
+    packets: bool,
+}
+
+fn search() -> impl Strategy<Value = Search> {
+    let some = prop::collection::vec(0usize..6, 0..5).prop_map(|some| {
+        let all =
+            [Ping::Echo, Ping::Timestamp, Ping::Syn(443), Ping::Ack(80), Ping::Udp(443), Ping::Neighbour];
+        some.into_iter().map(|at| all[at]).collect()
+    });
+    (prop::option::of(some), any::<bool>(), any::<bool>(), any::<bool>())
+        .prop_map(|(pings, named_too, hosts_only, packets)| Search { pings, named_too, hosts_only, packets })
 }
 
 fn voyage() -> impl Strategy<Value = Voyage> {
     let shape = (0u16..30, 0u16..30, 1u8..24, any::<bool>(), any::<bool>(), any::<bool>());
     let pace = (prop::option::of(5u64..5000), prop::option::of(0u32..400), any::<u8>(), any::<u64>());
-    (shape, pace).prop_map(|((tcp, udp, hosts, named, fold, v6), (rate, stop_after, talk, seed))| Voyage {
-        tcp,
-        udp: if tcp == 0 { udp.max(1) } else { udp },
-        hosts,
-        named,
-        fold,
-        v6,
-        rate,
-        stop_after,
-        talk,
-        seed,
-    })
+    (shape, pace, search()).prop_map(
+        |((tcp, udp, hosts, named, fold, v6), (rate, stop_after, talk, seed), search)| Voyage {
+            search,
+            tcp,
+            udp: if tcp == 0 { udp.max(1) } else { udp },
+            hosts,
+            named,
+            fold,
+            v6,
+            rate,
+            stop_after,
+            talk,
+            seed,
+        },
+    )
 }
 
 fn address(v6: bool, n: u8) -> Address {
@@ -214,10 +261,20 @@ fn address(v6: bool, n: u8) -> Address {
     }
 }
 
+/// Whether nothing but hosts is looked for: some scans of a discovery.
+fn hosts_only(voyage: &Voyage) -> bool {
+    voyage.search.pings.is_some() && voyage.search.hosts_only
+}
+
 fn plan(voyage: &Voyage) -> Plan {
     let hosts: AddressSet = (1..=voyage.hosts).map(|n| address(voyage.v6, n)).collect();
-    let some = |n: u16| (1..=n).collect::<PortSet>();
+    let some = |n: u16| (1..=if hosts_only(voyage) { 0 } else { n }).collect::<PortSet>();
+    let Search { pings, named_too, packets, .. } = voyage.search.clone();
+    let discovery = pings.map(|pings| Discovery { pings, named_too, collapse_aliased: true });
     Plan::new(PlanSpec {
+        discovery,
+        hosts_only: hosts_only(voyage),
+        tcp: if packets { TcpMethod::Syn } else { TcpMethod::Connect },
         products: vec![(hosts.clone(), Ports { tcp: some(voyage.tcp), udp: some(voyage.udp) })],
         named: if voyage.named { hosts } else { AddressSet::new() },
         fold: if voyage.fold { Fold::Auto } else { Fold::Never },
@@ -242,6 +299,7 @@ proptest! {
                 let over = |transport, ports: u16| (1..=ports).map(move |port| Endpoint { address, transport, port });
                 over(Transport::Tcp, voyage.tcp).chain(over(Transport::Udp, voyage.udp))
             })
+            .filter(|_| !hosts_only(&voyage))
             .collect();
         let mut door = Chaos {
             now: Instant::ZERO,
@@ -251,6 +309,8 @@ proptest! {
             told: Vec::new(),
             outside: BTreeSet::new(),
             plan: endpoints.clone(),
+            hosts: (1..=voyage.hosts).filter(|_| voyage.search.pings.is_some()).map(|n| address(voyage.v6, n)).collect(),
+            packets: if voyage.search.packets { 64 } else { 0 },
         };
         let mut notebook = Notebook::new(voyage.stop_after);
         let finish = drive(Engine::new(plan, door.capacity()), &mut door, &mut notebook);

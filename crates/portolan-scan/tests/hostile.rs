@@ -14,10 +14,10 @@ use portolan_model::sockets::{
     Capacity, Completion, Datagram, DatagramError, Event, Outcome, ProbeId, Request, Sockets,
 };
 use portolan_model::{
-    Address, Because, Check, Endpoint, Finish, Icmp, IcmpFamily, Instant, Level, LocalFault, Piece, PortSet,
-    PortState, Reason, Transport, UdpProbe, Verdict,
+    Address, Because, Check, Endpoint, Finish, HostState, Icmp, IcmpFamily, Instant, Level, LocalFault, Mac,
+    Piece, Ping, Pong, PortSet, PortState, Reason, Segment, Transport, UdpProbe, Verdict,
 };
-use portolan_scan::{Engine, Fold, Plan, PlanSpec, Settled, drive};
+use portolan_scan::{Discovery, Engine, Fold, Plan, PlanSpec, Settled, drive};
 use portolan_target::{AddressSet, Ports};
 use proptest::prelude::*;
 use strangers::{Dice, Notebook, PORT_UNREACHABLE};
@@ -92,6 +92,9 @@ struct Hostile {
     own: BTreeMap<(u32, u32), u16>,
     opened: u16,
     queue: Vec<Event>,
+    /// Hosts that answered themselves, and those that somebody, or our link, called absent.
+    up: BTreeSet<Address>,
+    absent: BTreeSet<Address>,
     outside: Vec<Endpoint>,
     shown: BTreeMap<Endpoint, Shown>,
     times: Vec<Instant>,
@@ -115,16 +118,19 @@ struct World {
     unsent: u8,
     overrun: u8,
     seed: u64,
+    /// Hosts are looked for, perhaps by packets.
+    search: Option<bool>,
 }
 
 fn world() -> impl Strategy<Value = World> {
     let shape = (1u8..14, 0u16..20, 0u16..20, 0u16..30, any::<bool>(), any::<bool>(), any::<bool>());
     let machine = (1usize..40, 1usize..40, 0usize..12, prop::option::of(5u64..5000));
     let share = || prop_oneof![3 => Just(0u8), 2 => any::<u8>(), 1 => Just(255u8)];
-    let net = (prop::option::of(0u32..400), share(), share(), share(), any::<u64>());
+    let search = prop::option::of(any::<bool>());
+    let net = (prop::option::of(0u32..400), share(), share(), share(), any::<u64>(), search);
     (shape, machine, net).prop_map(|((hosts, tcp, udp, other_udp, named, fold, zoned), machine, net)| {
         let (sockets, datagrams, own_ports, rate) = machine;
-        let (stop_after, talk, unsent, overrun, seed) = net;
+        let (stop_after, talk, unsent, overrun, seed, search) = net;
         World {
             hosts,
             tcp,
@@ -141,6 +147,7 @@ fn world() -> impl Strategy<Value = World> {
             unsent,
             overrun,
             seed,
+            search,
         }
     })
 }
@@ -181,7 +188,14 @@ impl World {
 
     fn plan(&self) -> Option<Plan> {
         let named = (1..=self.hosts).map(|n| self.address(n)).filter(|_| self.named).collect();
+        let pings = vec![Ping::Echo, Ping::Syn(443), Ping::Ack(80)];
+        let discovery = self.search.map(|_| Discovery {
+            pings,
+            named_too: self.seed.is_multiple_of(2),
+            collapse_aliased: true,
+        });
         let spec = PlanSpec {
+            discovery,
             products: self.products(),
             named,
             fold: if self.fold { Fold::Auto } else { Fold::Never },
@@ -208,6 +222,8 @@ impl Hostile {
             own: BTreeMap::new(),
             opened: 0,
             queue: Vec::new(),
+            up: BTreeSet::new(),
+            absent: BTreeSet::new(),
             outside: Vec::new(),
             shown: BTreeMap::new(),
             times: Vec::new(),
@@ -246,13 +262,18 @@ impl Hostile {
     fn about_connect(&mut self, probe: ProbeId, to: Endpoint) -> Option<Event> {
         // A connect ends once, and not after it was given up.
         self.waiting.remove(&(probe.slot, probe.tag)).then_some(())?;
+        let (ttl, by_packets) = (self.dice.next() as u8, to.port == 0);
         let outcome = match self.dice.below(6) {
+            0 if by_packets => Outcome::Pong(Pong::Neighbour { mac: Mac([2; 6]) }),
+            1 if by_packets && ttl < 99 => Outcome::Pong(Pong::Echo { ttl }),
+            1 if by_packets => Outcome::Reset(Segment { ttl, window: 0 }),
             0 => Outcome::Connected { local: to.address.socket([to.port, SHARED][self.dice.below(2)]) },
             1 => Outcome::Refused,
             2 | 3 => Outcome::Icmp(self.icmp(to.address)),
             4 => Outcome::TimedOut,
             _ => Outcome::Local(self.dice.fault()),
         };
+        self.speaks_of_host(to.address, &outcome);
         let shown = self.shown.entry(to).or_default();
         match outcome {
             Outcome::Connected { .. } => (shown.echo, shown.answer) = (true, true),
@@ -261,6 +282,16 @@ impl Hostile {
             _ => {}
         }
         Some(Event::Connect(Completion { probe, sent: self.now, at: self.now, outcome }))
+    }
+
+    /// What this says of a host.
+    fn speaks_of_host(&mut self, host: Address, outcome: &Outcome) {
+        match outcome {
+            Outcome::Icmp(icmp) if icmp.from != Some(host) => self.absent.insert(host),
+            Outcome::Local(LocalFault::NoNeighbour { on_link: true }) => self.absent.insert(host),
+            Outcome::TimedOut | Outcome::OffLink | Outcome::Local(_) => false,
+            _ => self.up.insert(host),
+        };
     }
 
     fn about_datagram(&mut self, probe: ProbeId, to: Endpoint, payload: &[u8]) -> Option<Event> {
@@ -300,6 +331,7 @@ impl Hostile {
         match self.dice.below(3) {
             0 | 1 if self.dice.below(2) == 0 => {
                 let from = whose;
+                self.up.insert(from.address);
                 let shown = self.shown.entry(from).or_default();
                 shown.answer = true;
                 shown.echo |= genuine && whose == to;
@@ -307,14 +339,13 @@ impl Hostile {
                 if from.address == to.address {
                     self.shown.entry(to).or_default().answer = true;
                 }
-                Some(Event::Datagram(Datagram { from, local, at, bytes: bytes.into() }))
+                Some(Event::Datagram(Datagram { from, local, at, ttl: None, bytes: bytes.into() }))
             }
-            2 if self.dice.below(4) == 0 => Some(Event::Error(DatagramError {
-                to: whose,
-                at,
-                outcome: Outcome::Local(self.dice.fault()),
-                quoted: payload.into(),
-            })),
+            2 if self.dice.below(4) == 0 => {
+                let outcome = Outcome::Local(self.dice.fault());
+                self.speaks_of_host(whose.address, &outcome);
+                Some(Event::Error(DatagramError { to: whose, at, outcome, quoted: payload.into() }))
+            }
             _ => {
                 let quoted = match self.dice.below(4) {
                     0 => Vec::new(),
@@ -323,6 +354,7 @@ impl Hostile {
                     _ => [payload, &[0; 12]].concat(),
                 };
                 let icmp = self.icmp(whose.address);
+                self.speaks_of_host(whose.address, &Outcome::Icmp(icmp));
                 let with_id = whose == to && payload.len() > 2 && quoted.starts_with(payload);
                 let shown = self.shown.entry(whose).or_default();
                 let unreachable = PORT_UNREACHABLE[usize::from(whose.address.is_ipv6())];
@@ -347,7 +379,9 @@ impl Hostile {
             return Event::Unsent { probe, at, fault: LocalFault::NoDescriptors };
         }
         if self.dice.chance(self.world.unsent) {
-            return Event::Unsent { probe, at, fault: self.dice.fault() };
+            let fault = self.dice.fault();
+            self.speaks_of_host(to.address, &Outcome::Local(fault));
+            return Event::Unsent { probe, at, fault };
         }
         let mut local = SHARED;
         if own_port {
@@ -367,7 +401,7 @@ impl Sockets for Hostile {
 
     fn capacity(&self) -> Capacity {
         let (sockets, datagrams) = self.world.capacity;
-        Capacity { sockets, packets: 0, datagrams }
+        Capacity { sockets, packets: if self.world.search == Some(true) { sockets } else { 0 }, datagrams }
     }
 
     fn receive(&mut self, inbox: &mut Vec<Event>) {
@@ -384,7 +418,9 @@ impl Sockets for Hostile {
                 self.something();
             }
             let (probe, to, payload) = match request {
-                Request::Connect { probe, to } | Request::Syn { probe, to } => (probe, to, None),
+                Request::Connect { probe, to } | Request::Syn { probe, to } | Request::Ack { probe, to } => {
+                    (probe, to, None)
+                }
                 Request::Ping { probe, to, .. } => (probe, Endpoint::tcp(to, 0), None),
                 Request::Datagram { probe, to, payload, own_port } => {
                     let told = self.send(probe, to, own_port);
@@ -404,7 +440,9 @@ impl Sockets for Hostile {
                 self.most_waiting = self.most_waiting.max(self.waiting.len());
                 self.shown.entry(to).or_default().sent += 1;
             }
-            if !self.plan.contains(&to) {
+            let is_ping = self.world.search.is_some() && [0, 80, 443].contains(&to.port);
+            let is_ping = is_ping && self.plan.iter().any(|endpoint| endpoint.address == to.address);
+            if !self.plan.contains(&to) && !is_ping {
                 self.outside.push(to);
             }
             self.times.push(self.now);
@@ -446,6 +484,7 @@ fn overclaimed(
         PortState::Filtered => shown.icmp && (!sure || shown.icmp_with_id),
         PortState::OpenFiltered => udp && shown.sent > 0 && level == Level::Weak,
         PortState::Unknown => true,
+        // Nothing of these worlds is asked by ACK.
         PortState::Unfiltered | PortState::ClosedFiltered => false,
     };
     (!holds).then(|| format!("{endpoint}: {state} {reason:?} {level:?}, but {shown:?}"))
@@ -517,7 +556,9 @@ fn a_strangers_datagram_does_not_hide_the_service() {
             let echo = [b"Aa", &payload[2..]].concat();
             let bytes = [noise, &echo, &echo].into_iter().filter(|bytes| !bytes.is_empty() && nth == 1);
             bytes
-                .map(|bytes| Event::Datagram(Datagram { from, local: SHARED, at, bytes: bytes.into() }))
+                .map(|bytes| {
+                    Event::Datagram(Datagram { from, local: SHARED, at, ttl: None, bytes: bytes.into() })
+                })
                 .collect()
         }
     };
@@ -579,6 +620,14 @@ proptest! {
         for (endpoint, told) in &notebook.told {
             let shown = door.shown.get(endpoint).copied().unwrap_or_default();
             prop_assert_eq!(overclaimed(*endpoint, *told, shown), None);
+        }
+        for (host, state) in &notebook.states {
+            let shown = match state {
+                HostState::Up => door.up.contains(host),
+                HostState::Down => door.absent.contains(host),
+                HostState::Unknown => true,
+            };
+            prop_assert!(shown, "{} is told {:?}", host, state);
         }
         if let Some(rate) = world.rate {
             let burst = usize::try_from((rate / 100).max(1)).unwrap() + 1;

@@ -7,8 +7,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use portolan_model::sockets::{Capacity, Event, Request, Sockets};
-use portolan_model::{Address, AddressRange, Instant, PortSet};
-use portolan_scan::{Engine, Plan, PlanSpec, Settled, Shard, Timing, drive};
+use portolan_model::{Address, AddressRange, Instant, Ping, PortSet};
+use portolan_scan::{Discovery, Engine, Framed, Plan, PlanSpec, Settled, Shard, Timing, drive};
 use portolan_sim::{SimSockets, WorldSpec};
 use portolan_target::{AddressSet, Exclusions, Ports};
 use proptest::prelude::*;
@@ -25,10 +25,12 @@ rules = [{ answer = "open", share = 0.5 }]
 udp = { rest = "closed", rules = [{ answer = "silent", share = 0.5 }] }
 "#;
 
-/// A door that remembers whom it was asked to connect to, and when.
+/// A door that remembers whom it was asked to connect to or to ping, and when.
 struct Watched {
-    door: SimSockets,
+    door: Framed<SimSockets>,
     asked: Vec<(Instant, Address)>,
+    /// Whom it was asked to ask on the link. They are all behind a router, so no packet leaves for that.
+    links: Vec<Address>,
     waiting: BTreeSet<u32>,
     most_waiting: usize,
 }
@@ -55,12 +57,14 @@ impl Sockets for Watched {
     fn transmit(&mut self, outbox: &mut Vec<Request>) {
         for request in outbox.iter() {
             match request {
+                Request::Ping { to, ping: Ping::Neighbour, .. } => self.links.push(*to),
                 Request::Ping { probe, to, .. } => {
                     self.asked.push((self.door.now(), *to));
                     self.waiting.insert(probe.slot);
                 }
                 Request::Connect { probe, to }
                 | Request::Syn { probe, to }
+                | Request::Ack { probe, to }
                 | Request::Datagram { probe, to, .. } => {
                     self.asked.push((self.door.now(), to.address));
                     self.waiting.insert(probe.slot);
@@ -80,11 +84,13 @@ impl Sockets for Watched {
 }
 
 fn watch(spec: PlanSpec, sockets: usize) -> Watched {
-    let door = WorldSpec::parse(WORLD).unwrap().build(1).sockets();
-    let mut watched = Watched { door, asked: Vec::new(), waiting: BTreeSet::new(), most_waiting: 0 };
+    let door = Framed::new(WorldSpec::parse(WORLD).unwrap().build(1).sockets(), (1, 2));
+    let packets = if spec.discovery.is_some() { sockets } else { 0 };
+    let mut watched =
+        Watched { door, asked: Vec::new(), links: Vec::new(), waiting: BTreeSet::new(), most_waiting: 0 };
     if let Ok(plan) = Plan::new(spec) {
         drive(
-            Engine::new(plan, Capacity { sockets, packets: 0, datagrams: sockets }),
+            Engine::new(plan, Capacity { sockets, packets, datagrams: sockets }),
             &mut watched,
             &mut |_: Settled| {},
         );
@@ -104,21 +110,38 @@ enum Asked {
     ManyTcp,
     Udp,
     Both,
+    /// Whether it is there, first or alone.
+    Found,
+    FoundOnly,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
-    prop_oneof![Just(Asked::FewTcp), Just(Asked::ManyTcp), Just(Asked::Udp), Just(Asked::Both)]
+    prop_oneof![
+        Just(Asked::FewTcp),
+        Just(Asked::ManyTcp),
+        Just(Asked::Udp),
+        Just(Asked::Both),
+        Just(Asked::Found),
+        Just(Asked::FoundOnly)
+    ]
 }
 
 fn spec(asked: Asked) -> PlanSpec {
     let some = |n| [80u16, 443].into_iter().chain(1000..2000).take(n).collect::<PortSet>();
     let ports = match asked {
-        Asked::FewTcp => Ports::tcp(some(2)),
+        Asked::FoundOnly => Ports::default(),
+        Asked::FewTcp | Asked::Found => Ports::tcp(some(2)),
         Asked::ManyTcp => Ports::tcp(some(20)),
         Asked::Udp => Ports { tcp: PortSet::new(), udp: some(5) },
         Asked::Both => Ports { tcp: some(3), udp: some(3) },
     };
-    PlanSpec { products: vec![(hosts(0, 255), ports)], ..PlanSpec::default() }
+    let found = matches!(asked, Asked::Found | Asked::FoundOnly);
+    PlanSpec {
+        products: vec![(hosts(0, 255), ports)],
+        discovery: found.then(Discovery::default),
+        hosts_only: matches!(asked, Asked::FoundOnly),
+        ..PlanSpec::default()
+    }
 }
 
 proptest! {
@@ -130,7 +153,8 @@ proptest! {
         let excluded = cuts.into_iter().map(cut).fold(AddressSet::new(), |all, one| all.union(&one));
         let spec = PlanSpec { excluded: Exclusions::new(excluded.clone()), seed, ..spec(what) };
         let watched = watch(spec, 500);
-        let asked: AddressSet = watched.asked.iter().map(|(_, address)| *address).collect();
+        let asked = watched.asked.iter().map(|(_, address)| *address);
+        let asked: AddressSet = asked.chain(watched.links).collect();
         prop_assert!(asked.intersection(&excluded).is_empty());
         prop_assert_eq!(asked, hosts(0, 255).difference(&excluded));
     }

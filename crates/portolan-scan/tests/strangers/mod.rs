@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_model::{
-    Address, Counts, Endpoint, Finish, Icmp, IcmpFamily, Level, LocalFault, PortState, Reason, Verdict,
+    Address, Counts, Endpoint, Finish, HostState, Icmp, IcmpFamily, Level, LocalFault, PortState, Reason,
+    Verdict,
 };
 use portolan_scan::{Outlet, Settled};
 use portolan_target::AddressSet;
@@ -42,6 +43,7 @@ impl Dice {
         self.one(&[
             LocalFault::Firewall,
             LocalFault::NoRoute,
+            LocalFault::OwnAddress,
             LocalFault::NoNeighbour { on_link: true },
             LocalFault::NoNeighbour { on_link: false },
             LocalFault::Permission,
@@ -78,6 +80,9 @@ pub(crate) struct Notebook {
     pub(crate) told: BTreeMap<Endpoint, (PortState, Reason, Level)>,
     mistakes: Vec<String>,
     hosts: BTreeSet<Address>,
+    /// Those of them of whom no port is told: they were only looked for.
+    unscanned: BTreeSet<Address>,
+    pub(crate) states: BTreeMap<Address, HostState>,
     turns: Cell<u32>,
 }
 
@@ -102,6 +107,10 @@ impl Outlet for Notebook {
                 }
             }
             Settled::Host(host) => {
+                self.states.insert(host.target, host.state);
+                if host.counts.total() == 0 {
+                    self.unscanned.insert(host.target);
+                }
                 if !self.hosts.insert(host.target) {
                     self.mistakes.push(format!("a host told twice: {host:?}"));
                 }
@@ -136,7 +145,8 @@ impl Notebook {
             assert!(plan.contains(endpoint), "{endpoint} is not in the plan");
         }
         for endpoint in plan.iter().filter(|of| self.hosts.contains(&of.address)) {
-            assert!(self.told.contains_key(endpoint), "{endpoint} is not told");
+            let scanned = !self.unscanned.contains(&endpoint.address);
+            assert_eq!(self.told.contains_key(endpoint), scanned, "{endpoint}");
         }
         let mut counts = Counts::default();
         self.told.values().for_each(|(state, _, _)| counts.add(*state, 1));
