@@ -5,7 +5,7 @@ use std::time::Duration;
 use portolan_explain::{Lang, msg};
 use portolan_model::Sink;
 
-use crate::names::{Names, ServiceName};
+use crate::names::{Names, ServiceName, VendorName};
 use crate::ndjson::NdjsonSink;
 use crate::plain::PlainSink;
 use crate::text::{TextOptions, TextSink};
@@ -28,6 +28,8 @@ pub struct Context {
     pub names: Arc<Names>,
     /// The table of services.
     pub service: ServiceName,
+    /// The listing of makers of network cards.
+    pub vendor: VendorName,
     /// How the text looks.
     pub text: TextOptions,
     /// Whether NDJSON is flushed line by line.
@@ -43,7 +45,8 @@ pub const FORMATS: &[Format] = &[
         extension: "txt",
         about: about_text,
         build: |out, context| {
-            Box::new(TextSink::new(out, Arc::clone(&context.names), context.service, context.text.clone()))
+            let tables = (context.service, context.vendor);
+            Box::new(TextSink::new(out, Arc::clone(&context.names), tables, context.text.clone()))
         },
     },
     Format {
@@ -58,7 +61,7 @@ pub const FORMATS: &[Format] = &[
         about: about_ndjson,
         build: |out, context| {
             let names = Arc::clone(&context.names);
-            let sink = NdjsonSink::new(out, names, context.service, context.flush_lines);
+            let sink = NdjsonSink::new(out, names, (context.service, context.vendor), context.flush_lines);
             match context.progress_every {
                 Some(interval) => Box::new(sink.with_progress(interval)),
                 None => Box::new(sink),
@@ -87,8 +90,8 @@ msg! {
         fr: "un tableau lisible\u{a0}; les ports fermés et filtrés sont regroupés",
     }
     fn about_plain() {
-        en: "open ports only, host:port a line",
-        fr: "les ports ouverts seulement, host:port par ligne",
+        en: "open ports only, host:port a line; without ports, hosts that are up",
+        fr: "les ports ouverts seulement, host:port par ligne\u{a0}; sans ports, les hôtes actifs",
     }
     fn about_ndjson() {
         en: "every event with its evidence, one JSON object a line",

@@ -29,7 +29,7 @@ mod wrap;
 pub use fan::{Fan, SinkError};
 pub use format::{Context, FORMATS, Format};
 pub use live::{Above, LiveSink, PANEL_EVERY, Panel, PanelOptions, Terminal, is_worth_watching};
-pub use names::{Names, ServiceName};
+pub use names::{Names, ServiceName, VendorName};
 pub use ndjson::NdjsonSink;
 pub use plain::PlainSink;
 pub use talk::{TalkOptions, TalkSink};

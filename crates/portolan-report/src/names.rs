@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 
-use portolan_model::{Address, Transport, Untrusted};
+use portolan_model::{Address, Mac, Transport, Untrusted};
 
 /// Finds the name that a table lists for a port.
 pub type ServiceName = fn(Transport, u16) -> Option<&'static str>;
+
+/// Finds who made what has a hardware address.
+pub type VendorName = fn(Mac) -> Option<Untrusted>;
 
 /// Which address was asked by which name.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

@@ -7,7 +7,7 @@ use portolan_model::record::{
 };
 use portolan_model::{Begin, Finish, Group, HostReport, Progress, Sink, Verdict, Warning};
 
-use crate::names::{Names, ServiceName};
+use crate::names::{Names, ServiceName, VendorName};
 use crate::ticker::Every;
 
 /// NDJSON: one event a line, as `docs/schema/portolan-1.json` describes it.
@@ -18,6 +18,7 @@ pub struct NdjsonSink<W> {
     out: W,
     names: Arc<Names>,
     service: ServiceName,
+    vendor: VendorName,
     flush_lines: bool,
     line: Vec<u8>,
     every: Option<Every>,
@@ -25,8 +26,13 @@ pub struct NdjsonSink<W> {
 
 impl<W: Write> NdjsonSink<W> {
     /// A sink into `out`; with `flush_lines` each event is flushed at once, as a pipe's reader wants it.
-    pub const fn new(out: W, names: Arc<Names>, service: ServiceName, flush_lines: bool) -> Self {
-        NdjsonSink { out, names, service, flush_lines, line: Vec::new(), every: None }
+    pub const fn new(
+        out: W,
+        names: Arc<Names>,
+        (service, vendor): (ServiceName, VendorName),
+        flush_lines: bool,
+    ) -> Self {
+        NdjsonSink { out, names, service, vendor, flush_lines, line: Vec::new(), every: None }
     }
 
     /// The same with an event of progress at intervals.
@@ -60,7 +66,8 @@ impl<W: Write> Sink for NdjsonSink<W> {
     }
 
     fn host(&mut self, host: &HostReport) -> io::Result<()> {
-        let record = HostRecord::new(host, self.names.get(host.target));
+        let vendor = host.mac.filter(|mac| !mac.is_local()).and_then(self.vendor);
+        let record = HostRecord::new(host, self.names.get(host.target), vendor.as_ref());
         self.write(&Record::Host(record))
     }
 

@@ -2,22 +2,28 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use portolan_model::{Address, AddressRange, Endpoint, Finish, Group, PortState, Sink, Transport, Verdict};
+use portolan_model::{
+    Address, AddressRange, Begin, Endpoint, Finish, Group, HostReport, HostState, PortState, Sink, Transport,
+    Verdict,
+};
 
 /// Open ports and nothing else: `host:port` a line for TCP, `host:port/udp` for UDP, an IPv6 address in brackets,
 /// flushed at once.
+///
+/// Where no port is asked, the hosts that are up: an address a line, as `-iL -` reads them.
 ///
 /// The host is the address, whatever name it was asked by. A port is told once; what was told is not
 /// taken back.
 pub struct PlainSink<W> {
     out: W,
     told: BTreeSet<Endpoint>,
+    hosts_only: bool,
 }
 
 impl<W: Write> PlainSink<W> {
     /// A sink into `out`.
     pub const fn new(out: W) -> Self {
-        PlainSink { out, told: BTreeSet::new() }
+        PlainSink { out, told: BTreeSet::new(), hosts_only: false }
     }
 
     /// Gives the writer back.
@@ -39,6 +45,19 @@ impl<W: Write> PlainSink<W> {
 }
 
 impl<W: Write> Sink for PlainSink<W> {
+    fn begin(&mut self, begin: &Begin) -> io::Result<()> {
+        self.hosts_only = begin.hosts_only;
+        Ok(())
+    }
+
+    fn host(&mut self, host: &HostReport) -> io::Result<()> {
+        if !self.hosts_only || host.state != HostState::Up {
+            return Ok(());
+        }
+        self.out.write_all(format!("{}\n", host.target).as_bytes())?;
+        self.out.flush()
+    }
+
     fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
         match verdict.state() {
             PortState::Open => self.tell(verdict.endpoint),

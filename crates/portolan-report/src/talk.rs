@@ -34,6 +34,7 @@ pub struct TalkSink<W> {
     options: TalkOptions,
     told: BTreeMap<&'static str, u64>,
     hinted: BTreeSet<&'static str>,
+    hosts_only: bool,
 }
 
 /// How many warnings of a kind are told.
@@ -42,7 +43,7 @@ const TOLD: u64 = 10;
 impl<W: Write> TalkSink<W> {
     /// A sink into `out`.
     pub const fn new(out: W, options: TalkOptions) -> Self {
-        TalkSink { out, options, told: BTreeMap::new(), hinted: BTreeSet::new() }
+        TalkSink { out, options, told: BTreeMap::new(), hinted: BTreeSet::new(), hosts_only: false }
     }
 
     /// Gives the writer back.
@@ -67,7 +68,8 @@ impl<W: Write> TalkSink<W> {
 }
 
 impl<W: Write> Sink for TalkSink<W> {
-    fn begin(&mut self, _begin: &Begin) -> io::Result<()> {
+    fn begin(&mut self, begin: &Begin) -> io::Result<()> {
+        self.hosts_only = begin.hosts_only;
         if !self.options.trace {
             return Ok(());
         }
@@ -88,7 +90,8 @@ impl<W: Write> Sink for TalkSink<W> {
     }
 
     fn host(&mut self, host: &HostReport) -> io::Result<()> {
-        if self.options.verbose == 0 {
+        // Where no port is asked, hosts are the results.
+        if self.options.verbose == 0 || self.hosts_only {
             return Ok(());
         }
         self.line("", Style::None, &finished(host, self.options.lang))?;

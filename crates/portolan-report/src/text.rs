@@ -3,6 +3,7 @@
 mod columns;
 mod detail;
 mod folded;
+mod found;
 mod hosts;
 mod service;
 mod summary;
@@ -11,16 +12,17 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use portolan_explain::{Lang, level, none, rtt, silence_of_udp, updated};
+use portolan_explain::{Lang, down_means, level, none, reason, rtt, silence_of_udp, updated};
 use portolan_model::{
-    Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, PortState, Sink, Verdict, Why,
+    Address, Begin, Counts, Endpoint, Finish, Group, HostReport, Method, Ping, PortState, Sink, Verdict, Why,
 };
 
 use self::columns::{Columns, Row};
 use self::folded::Folded;
+use self::found::{Found, Macs};
 use self::hosts::{Labels, Quiet};
 use crate::charset::Charset;
-use crate::names::{Names, ServiceName};
+use crate::names::{Names, ServiceName, VendorName};
 use crate::wrap::wrap;
 
 /// How the text looks.
@@ -52,6 +54,7 @@ pub struct TextSink<W> {
     options: TextOptions,
     charset: Charset,
     service: ServiceName,
+    vendor: VendorName,
     names: Arc<Names>,
     labels: Labels,
     columns: Columns,
@@ -61,11 +64,20 @@ pub struct TextSink<W> {
     shown: BTreeMap<Endpoint, PortState>,
     folded: Folded,
     quiet: Quiet,
+    macs: Macs,
+    /// The table of hosts, where no port is asked.
+    hosts: Option<Found>,
+    addresses: u128,
 }
 
 impl<W: Write> TextSink<W> {
     /// A sink into `out`.
-    pub fn new(out: W, names: Arc<Names>, service: ServiceName, options: TextOptions) -> Self {
+    pub fn new(
+        out: W,
+        names: Arc<Names>,
+        (service, vendor): (ServiceName, VendorName),
+        options: TextOptions,
+    ) -> Self {
         let charset = Charset::of(options.ascii);
         let labels = Labels::new(&names, charset);
         let columns = Columns::new(&options, hosts::widest(&[], &names, &labels, options.width), &[]);
@@ -74,6 +86,7 @@ impl<W: Write> TextSink<W> {
             options,
             charset,
             service,
+            vendor,
             names,
             labels,
             columns,
@@ -83,6 +96,9 @@ impl<W: Write> TextSink<W> {
             shown: BTreeMap::new(),
             folded: Folded::default(),
             quiet: Quiet::default(),
+            macs: Macs::default(),
+            hosts: None,
+            addresses: 0,
         }
     }
 
@@ -104,6 +120,21 @@ impl<W: Write> TextSink<W> {
             text.push_str(&self.paragraph(&detail, 3, 3));
         }
         self.shown.insert(verdict.endpoint, verdict.state());
+        self.write(&text)
+    }
+
+    /// Writes the row of a host, below the headings if it is the first.
+    fn host_row(&mut self, host: &HostReport, columns: &Found) -> io::Result<()> {
+        let mut text = String::new();
+        if !self.headed {
+            self.headed = true;
+            text.push_str(&columns.headings(&self.options, self.charset));
+        }
+        let label = self.label(host.target);
+        text.push_str(&columns.row(host, (&label, self.vendor), &self.options, self.charset));
+        if let Some(why) = host.reason.filter(|_| self.options.reason) {
+            text.push_str(&self.paragraph(reason(self.options.lang, why), 3, 3));
+        }
         self.write(&text)
     }
 
@@ -158,10 +189,18 @@ impl<W: Write> TextSink<W> {
     }
 }
 
+/// Whether any of these can find a port open: an ACK cannot.
+pub(crate) fn finds_open(methods: &[Method]) -> bool {
+    methods != [Method::Ack]
+}
+
 impl<W: Write> Sink for TextSink<W> {
     fn begin(&mut self, begin: &Begin) -> io::Result<()> {
         let host = hosts::widest(&begin.targets, &self.names, &self.labels, self.options.width);
         self.columns = Columns::new(&self.options, host, &begin.methods);
+        let by_link = begin.pings.contains(&Ping::Neighbour);
+        self.hosts = begin.hosts_only.then(|| Found::new(&self.options, host, by_link));
+        self.addresses = begin.addresses;
         self.methods = begin.methods.clone();
         self.why = begin.why;
         let known = hosts::introductions(&self.names, self.charset, self.options.lang);
@@ -170,11 +209,17 @@ impl<W: Write> Sink for TextSink<W> {
     }
 
     fn host(&mut self, host: &HostReport) -> io::Result<()> {
+        if let Some(columns) = self.hosts.clone() {
+            return self.host_row(host, &columns);
+        }
         if self.options.open_only {
             return Ok(());
         }
         let label = self.label(host.target);
-        self.quiet.add(host, &label, self.options.lang);
+        if let Some(mac) = host.mac {
+            self.macs.add(mac, (&label, self.vendor), self.options.lang, self.charset);
+        }
+        self.quiet.add(host, &label, finds_open(&self.methods), self.options.lang);
         Ok(())
     }
 
@@ -215,13 +260,18 @@ impl<W: Write> Sink for TextSink<W> {
                 text.push_str(&self.paragraph(silence_of_udp(self.options.lang), 1, 3));
             }
         }
-        for sentence in self.quiet.sentences(self.options.lang) {
+        if self.hosts.is_some() && finish.hosts_down > 0 {
+            text.push_str(&self.paragraph(down_means(self.options.lang), 1, 3));
+        }
+        let sentences = self.macs.sentences(self.options.lang).chain(self.quiet.sentences(self.options.lang));
+        for sentence in sentences {
             text.push_str(&self.paragraph(&sentence, 1, 3));
         }
         if self.headed || !text.is_empty() {
             text.push('\n');
         }
-        for sentence in summary::sentences(finish, (&self.methods, self.why), self.options.lang) {
+        let sought = self.hosts.as_ref().map(|_| self.addresses);
+        for sentence in summary::sentences(finish, (&self.methods, self.why), sought, self.options.lang) {
             text.push_str(&self.paragraph(&sentence, 1, 1));
         }
         self.write(&text)

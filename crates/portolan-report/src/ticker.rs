@@ -8,6 +8,7 @@ use portolan_model::{Begin, Finish, Group, PortState, Progress, Sink, Verdict};
 use crate::charset::Charset;
 use crate::live::is_worth_watching;
 use crate::pace::{Pace, whole_percent};
+use crate::text::finds_open;
 use crate::wrap::wrap;
 
 /// How a line of progress looks, and how often there is one.
@@ -36,6 +37,8 @@ pub struct TickerSink<W> {
     every: Every,
     pace: Pace,
     window: usize,
+    hosts_only: bool,
+    finds_open: bool,
     offered: bool,
 }
 
@@ -43,7 +46,16 @@ impl<W: Write> TickerSink<W> {
     /// A sink into `out`.
     pub fn new(out: W, options: TickerOptions) -> Self {
         let (every, pace) = (Every::new(options.every), Pace::over(options.every));
-        TickerSink { out, options, every, pace, window: 0, offered: false }
+        TickerSink {
+            out,
+            options,
+            every,
+            pace,
+            window: 0,
+            hosts_only: false,
+            finds_open: true,
+            offered: false,
+        }
     }
 
     /// Gives the writer back.
@@ -62,6 +74,8 @@ impl<W: Write> TickerSink<W> {
 impl<W: Write> Sink for TickerSink<W> {
     fn begin(&mut self, begin: &Begin) -> io::Result<()> {
         self.window = begin.window;
+        self.hosts_only = begin.hosts_only;
+        self.finds_open = !begin.hosts_only && finds_open(&begin.methods);
         Ok(())
     }
 
@@ -89,10 +103,10 @@ impl<W: Write> Sink for TickerSink<W> {
         let options = &self.options;
         let inner = options.debug.then(|| inner(progress, self.window, options.lang));
         let line = if options.accessible {
-            let sentences = sentences(progress, rate, options.lang);
+            let sentences = sentences(progress, rate, (self.hosts_only, self.finds_open), options.lang);
             inner.map_or(sentences.clone(), |inner| format!("{sentences} {}.", inner.join(", ")))
         } else {
-            line(progress, rate, inner.unwrap_or_default(), options.lang)
+            line(progress, rate, (self.hosts_only, self.finds_open), inner.unwrap_or_default(), options.lang)
         };
         self.write(&line)
     }
@@ -103,12 +117,19 @@ impl<W: Write> Sink for TickerSink<W> {
 }
 
 /// `progress: 61%, 7 466 of 12 240 ports, 24 open, 412 probes/s, 0:41 elapsed, about 0:27 left`
-fn line(progress: &Progress, rate: u64, inner: Vec<String>, lang: Lang) -> String {
-    let mut parts = vec![
-        settled(progress, lang),
-        words::open_ports(lang, progress.counts.open),
-        words::probes_a_second(lang, rate),
-    ];
+fn line(
+    progress: &Progress,
+    rate: u64,
+    (hosts_only, finds_open): (bool, bool),
+    inner: Vec<String>,
+    lang: Lang,
+) -> String {
+    let found = if finds_open {
+        words::open_ports(lang, progress.counts.open)
+    } else {
+        words::hosts_up(lang, progress.hosts_up)
+    };
+    let mut parts = vec![settled(progress, hosts_only, lang), found, words::probes_a_second(lang, rate)];
     parts.extend(inner);
     parts.push(words::time_elapsed(lang, &words::clock(lang, progress.elapsed)));
     parts.extend(rest(progress, |time| words::clock(lang, time), lang));
@@ -117,9 +138,10 @@ fn line(progress: &Progress, rate: u64, inner: Vec<String>, lang: Lang) -> Strin
 }
 
 /// The same without symbols, and with all states.
-fn sentences(progress: &Progress, rate: u64, lang: Lang) -> String {
+fn sentences(progress: &Progress, rate: u64, (hosts_only, finds_open): (bool, bool), lang: Lang) -> String {
     let percent = words::percent_in_words(lang, whole_percent(progress));
-    let counts = progress.counts.iter().filter(|(state, n)| *n > 0 || *state == PortState::Open);
+    let counts = progress.counts.iter();
+    let counts = counts.filter(|(state, n)| *n > 0 || (*state == PortState::Open && finds_open));
     let counts: Vec<String> = counts
         .map(|(state, n)| {
             let word = words::states(lang, state, n).replace('|', words::or(lang));
@@ -128,13 +150,10 @@ fn sentences(progress: &Progress, rate: u64, lang: Lang) -> String {
         .collect();
     let mut time = vec![words::elapsed_in_words(lang, &words::elapsed(lang, progress.elapsed))];
     time.extend(rest(progress, |time| words::elapsed(lang, time), lang));
-    let sentences = [
-        words::hosts_up(lang, progress.hosts_up),
-        counts.join(", "),
-        words::rate_in_words(lang, rate),
-        capitalised(&time.join(", ")),
-    ];
-    let first = words::progress_sentence(lang, &percent, &settled(progress, lang));
+    let mut sentences = vec![words::hosts_up(lang, progress.hosts_up)];
+    sentences.extend((!hosts_only && !counts.is_empty()).then(|| counts.join(", ")));
+    sentences.extend([words::rate_in_words(lang, rate), capitalised(&time.join(", "))]);
+    let first = words::progress_sentence(lang, &percent, &settled(progress, hosts_only, lang));
     format!("{first} {}.", sentences.join(". "))
 }
 
@@ -143,9 +162,13 @@ fn capitalised(text: &str) -> String {
     characters.next().into_iter().flat_map(char::to_uppercase).chain(characters).collect()
 }
 
-fn settled(progress: &Progress, lang: Lang) -> String {
+fn settled(progress: &Progress, hosts_only: bool, lang: Lang) -> String {
     let [settled, all] = [progress.settled, progress.endpoints].map(|n| words::number(lang, n));
-    words::ports_settled(lang, &settled, &all)
+    if hosts_only {
+        words::addresses_done(lang, &settled, &all)
+    } else {
+        words::ports_settled(lang, &settled, &all)
+    }
 }
 
 fn rest(progress: &Progress, shown: impl Fn(Duration) -> String, lang: Lang) -> Option<String> {

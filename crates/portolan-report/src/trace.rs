@@ -36,10 +36,8 @@ fn request_line(at: Instant, about: Option<Asked>, request: &Request) -> String 
     match request {
         Request::Connect { .. } => format!("CALL {} {}, connect", Time(at), Whose(about)),
         Request::Syn { .. } => format!("SEND {} {}, SYN", Time(at), Whose(about)),
-        Request::Ping { to, ping, .. } => {
-            let port = ping.port().map(|port| format!(" to port {port}")).unwrap_or_default();
-            format!("SEND {} {to}, ping: {}{port}", Time(at), ping.name())
-        }
+        Request::Ack { .. } => format!("SEND {} {}, ACK", Time(at), Whose(about)),
+        Request::Ping { .. } => format!("SEND {} {}", Time(at), Whose(about)),
         Request::Datagram { payload, own_port, .. } => {
             let own_port = if *own_port { " from a port of its own" } else { "" };
             format!("CALL {} {}, send{own_port}, {}", Time(at), Whose(about), Payload(payload))
@@ -60,7 +58,7 @@ fn event_line(about: Option<Asked>, event: &Event) -> String {
         Event::Unsent { at, fault, .. } => {
             format!("FAIL {} {}, not sent: {}", Time(*at), Whose(about), Fault(*fault))
         }
-        Event::Datagram(Datagram { from, local, at, bytes }) => {
+        Event::Datagram(Datagram { from, local, at, bytes, .. }) => {
             format!("RCVD {} {}, to port {local}, {}", Time(*at), Name(*from), Payload(bytes))
         }
         Event::Error(error) => error_line(error),
@@ -156,13 +154,17 @@ impl fmt::Display for Name {
     }
 }
 
-/// `TCP 198.18.0.2:80 #17`; a question mark for an attempt that nobody waits for.
+/// `TCP 198.18.0.2:80 #17`, or `198.18.0.2 #17, ping: echo`; a question mark for an attempt that nobody waits for.
 struct Whose(Option<Asked>);
 
 impl fmt::Display for Whose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(Asked { nth, to }) => write!(f, "{} #{nth}", Name(to)),
+            Some(Asked { nth, to, ping: Some(ping) }) => {
+                write!(f, "{} #{nth}, ping: {}", to.address, ping.name())?;
+                ping.port().map_or(Ok(()), |port| write!(f, " to port {port}"))
+            }
+            Some(Asked { nth, to, ping: None }) => write!(f, "{} #{nth}", Name(to)),
             None => f.write_str("?"),
         }
     }
@@ -192,6 +194,7 @@ impl fmt::Display for Fault {
         let errno = match self.0 {
             LocalFault::Firewall => "EPERM or an ICMP error of this machine",
             LocalFault::NoRoute => "ENETUNREACH, EHOSTUNREACH or EADDRNOTAVAIL",
+            LocalFault::OwnAddress => "no packet passes a wire",
             LocalFault::NoNeighbour { .. } => "EHOSTUNREACH",
             LocalFault::Permission => "EACCES",
             LocalFault::NoPorts => "EADDRNOTAVAIL or EADDRINUSE",

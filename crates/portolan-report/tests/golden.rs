@@ -4,9 +4,9 @@ mod canned;
 
 use std::time::Duration;
 
-use canned::{Event, Shared, context, replay, scan, syn, udp};
+use canned::{Event, Shared, context, hosts, replay, scan, syn, udp};
 use portolan_explain::Lang;
-use portolan_model::{Counts, Finish, HostState, Reason, Untrusted, Warning};
+use portolan_model::{Counts, Finish, HostState, Ping, Rate, Reason, Untrusted, Warning};
 use portolan_report::{FORMATS, Format, TalkOptions, TalkSink, TextOptions};
 
 #[test]
@@ -75,6 +75,50 @@ fn every_format_tells_what_a_syn_met() {
         let reason = TextOptions { lang, width: Some(80), reason: true, ..TextOptions::default() };
         insta::assert_snapshot!(format!("syn_reason_{}", lang.tag()), visible(&table(&syn::scan(), reason)));
     }
+}
+
+#[test]
+fn of_acks_alone_nothing_is_said_of_open_ports() {
+    let mut all = String::new();
+    for lang in [Lang::En, Lang::Fr] {
+        all.push_str(&table(&syn::acks(), TextOptions { lang, width: Some(80), ..TextOptions::default() }));
+    }
+    assert!(!all.contains("open") && !all.contains("ouvert"), "{all}");
+    insta::assert_snapshot!("acks", visible(&all));
+}
+
+#[test]
+fn every_format_tells_hosts_alone() {
+    for format in FORMATS {
+        for (name, events) in [("hosts", hosts::v4_search()), ("hosts_v6", hosts::v6_search())] {
+            let text = told(format, &events, TextOptions::default());
+            insta::assert_snapshot!(format!("{name}_{}", format.name), visible(&text));
+        }
+    }
+}
+
+#[test]
+fn a_table_of_hosts_fits_its_terminal() {
+    for (lang, width) in [(Lang::En, 120), (Lang::En, 80), (Lang::En, 60), (Lang::Fr, 80)] {
+        let mut all = String::new();
+        for events in [hosts::v4_search(), hosts::v6_search(), hosts::scanned()] {
+            let text = table(&events, TextOptions { lang, width: Some(width), ..TextOptions::default() });
+            for line in text.lines() {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{line}");
+            }
+            all.push_str(&text);
+        }
+        insta::assert_snapshot!(format!("hosts_{}_{width}", lang.tag()), visible(&all));
+    }
+    let reason = TextOptions { width: Some(80), reason: true, accessible: true, ..TextOptions::default() };
+    for width in [None, Some(60)] {
+        let mut events = hosts::v4_search();
+        let Some(Event::Begin(begin)) = events.first_mut() else { unreachable!("a scan begins by begin") };
+        begin.pings = vec![Ping::Syn(443), Ping::Syn(80)];
+        let text = table(&events, TextOptions { width, ..TextOptions::default() });
+        assert!(text.contains("RTT\n") && !text.contains("MAC"), "no packet, no hardware address: {text}");
+    }
+    insta::assert_snapshot!("hosts_reason", visible(&table(&hosts::v4_search(), reason)));
 }
 
 #[test]
@@ -170,6 +214,8 @@ fn quiet_finish(counts: Counts, hosts_up: u64) -> Finish {
         packets: 1003,
         loss: 0.0,
         completeness: 1.0,
+        completeness_bounds: Some((1.0, 1.0)),
+        rate: Rate::default(),
         unknown_local: 0,
         ..canned::finish(counts)
     }

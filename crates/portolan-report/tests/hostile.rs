@@ -108,6 +108,7 @@ fn told(
     let context = Context {
         names: Arc::new(names),
         service: canned::SERVICE,
+        vendor: canned::VENDOR,
         text,
         flush_lines: false,
         progress_every: Some(std::time::Duration::from_secs(1)),

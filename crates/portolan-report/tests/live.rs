@@ -22,8 +22,12 @@ fn begin() -> Begin {
     Begin {
         targets: vec![Untrusted::from("192.168.1.0/24")],
         udp_ports: "53,67-70,123,137-150".to_owned(),
+        hosts_only: false,
+        pings: vec![],
         methods: vec![Method::Connect, Method::Udp],
         why: Some(portolan_model::Why::MayNotCapture),
+        answers_kept: None,
+        udp_by: None,
         ..canned::begin()
     }
 }
@@ -81,6 +85,12 @@ fn the_panel_says_what_is_known() {
     ] {
         told.push_str(&format!("{name}:\n{}\n", panel(progress, None, 80, options).join("\n")));
     }
+    let search = Begin { hosts_only: true, ports: String::new(), methods: vec![], ..begin() };
+    for lang in [Lang::En, Lang::Fr] {
+        let panel = Panel { begin: &search, progress: &unsure, rate: 412, warning: None };
+        let lines = panel.lines(80, &PanelOptions { lang, ..PanelOptions::default() });
+        told.push_str(&format!("hosts only:\n{}\n", lines.join("\n")));
+    }
     insta::assert_snapshot!("panel_states", visible(&told));
 }
 
@@ -113,6 +123,26 @@ fn a_line_of_progress_is_plain() {
         assert!(!text.contains(|character: char| character.is_control() && character != '\n'), "{text}");
         assert!(!ascii || text.is_ascii());
         told.push_str(&text);
+    }
+    for (lang, accessible) in [(Lang::En, false), (Lang::Fr, true)] {
+        let every = Duration::from_secs(10);
+        let options =
+            TickerOptions { lang, ascii: false, accessible, debug: false, keys: false, every, width: None };
+        let mut sink = TickerSink::new(Vec::new(), options);
+        sink.begin(&Begin { hosts_only: true, ..begin() }).unwrap();
+        sink.progress(&canned::progress()).unwrap();
+        told.push_str(&String::from_utf8(sink.into_inner()).unwrap());
+    }
+    for accessible in [false, true] {
+        let (lang, every) = (Lang::En, Duration::from_secs(10));
+        let options =
+            TickerOptions { lang, ascii: false, accessible, debug: false, keys: false, every, width: None };
+        let mut sink = TickerSink::new(Vec::new(), options);
+        sink.begin(&Begin { methods: vec![Method::Ack], ..begin() }).unwrap();
+        let counts = Counts { unfiltered: 3, ..Counts::default() };
+        sink.progress(&Progress { counts, ..canned::progress() }).unwrap();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        assert!(!text.contains("open"), "an ACK finds none: {text}");
     }
     insta::assert_snapshot!("ticker", visible(&told));
 }
@@ -445,7 +475,7 @@ fn nothing_is_drawn_from_the_background() {
     wire.with(|machine| {
         let text = machine.terminal.text();
         // The panel that was there when the shell took over is left to it; below it no second one.
-        assert_eq!(text.matches("q stop").count(), 1, "{text}");
+        assert_eq!(text.matches("0:27 left").count(), 1, "{text}");
         assert!(text.contains(" 80/tcp") && text.contains("443/tcp"), "{text}");
     });
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use canned::{everything, replay, scan, syn, udp};
+use canned::{everything, hosts, replay, scan, syn, udp};
 use portolan_model::{Because, Likeness, Method, Raise, Reason};
 use portolan_report::NdjsonSink;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 #[test]
 fn every_line_is_valid() {
     let strict = Validator::new(strict(schema()));
-    for events in [scan(), syn::scan(), udp::scan(), udp::alone(), everything()] {
+    for events in [scan(), syn::scan(), udp::scan(), udp::alone(), hosts::v4_search(), everything()] {
         let lines = lines(&events);
         assert_eq!(lines.len(), events.len());
         for line in lines {
@@ -26,7 +26,7 @@ fn every_line_is_valid() {
 #[test]
 fn every_field_of_the_schema_is_written_by_some_event() {
     let mut written = BTreeSet::new();
-    for line in lines(&everything()) {
+    for line in [everything(), syn::scan(), hosts::v4_search()].iter().flat_map(|events| lines(events)) {
         collect_keys(&line, &mut written);
     }
     let mut described = BTreeSet::new();
@@ -43,7 +43,10 @@ fn every_token_is_listed() {
         ("/$defs/reason", Reason::ALL.iter().map(|row| row.token()).collect()),
         ("/$defs/because", Because::ALL.iter().map(|row| row.token()).collect()),
         ("/$defs/raise", Raise::ALL.iter().map(|row| row.token()).collect()),
-        ("/$defs/method", [Method::Connect, Method::Syn, Method::Udp].iter().map(|row| row.name()).collect()),
+        (
+            "/$defs/method",
+            [Method::Connect, Method::Syn, Method::Ack, Method::Udp].iter().map(|row| row.name()).collect(),
+        ),
         ("/$defs/observation/properties/likeness", likenesses.iter().map(|row| row.token()).collect()),
     ];
     for (place, tokens) in tables {
@@ -124,7 +127,7 @@ fn strict(mut schema: Value) -> Value {
 }
 
 fn lines(events: &[canned::Event]) -> Vec<Value> {
-    let mut sink = NdjsonSink::new(Vec::new(), canned::names(), canned::SERVICE, false)
+    let mut sink = NdjsonSink::new(Vec::new(), canned::names(), (canned::SERVICE, canned::VENDOR), false)
         .with_progress(Duration::from_secs(1));
     replay(events, &mut sink).expect("memory does not fail");
     let text = String::from_utf8(sink.into_inner()).expect("UTF-8");

@@ -23,6 +23,8 @@ terms! {
             fr "Refus, sans erreur ICMP en file\u{a0}: c'était une réinitialisation (RST).";
         SynAcknowledged: en "The answer acknowledges a number that only our SYN carried.",
             fr "La réponse acquitte un numéro que seul notre SYN portait.";
+        AckReset: en "The reset bears a number that only our ACK named.",
+            fr "La réinitialisation porte un numéro que seul notre ACK nommait.";
         ResetFromNearer: en "The reset came over fewer hops than the host's own answers: a box before it sent it.",
             fr "La réinitialisation a franchi moins de sauts que les réponses de l'hôte\u{a0}: un équipement devant lui l'a envoyée.";
         ResetFromHost: en "The reset came over as many hops as the host's own answers.",
@@ -53,8 +55,8 @@ terms! {
             fr "L'hôte a répondu sur d'autres ports, mais sur aucun après ce silence.";
         HostNeverAnswered: en "The host never answered anything.",
             fr "L'hôte n'a jamais répondu.";
-        HostAnsweredElsewhere: en "The host answered in another transport protocol only.",
-            fr "L'hôte n'a répondu que dans un autre protocole de transport.";
+        HostAnsweredElsewhere: en "The host answered something else, but nothing in this protocol.",
+            fr "L'hôte a répondu à autre chose, mais à rien dans ce protocole.";
         SilenceIsAmbiguous: en "In UDP an open port, a filter and a lost or withheld ICMP error are silent alike.",
             fr "En UDP, un port ouvert, un filtre et une erreur ICMP perdue ou retenue donnent le même silence.";
         LossSeen: en "Answers of this host get lost.",
@@ -85,6 +87,8 @@ terms! {
             fr "Une réponse quelconque de cet hôte.";
         FixHere: en "A repair on this machine.",
             fr "Une réparation sur cette machine.";
+        AskBySyn: en "A SYN (-sS), which tells open from closed.",
+            fr "Un SYN (-sS), qui distingue ouvert et fermé.";
         OtherPayload: en "A question in the protocol that is spoken there.",
             fr "Une question dans le protocole que ce port parle.";
     }

@@ -10,6 +10,10 @@ msg! {
         en: "--resolve-all asks every address of a name",
         fr: "--resolve-all interroge toutes les adresses d'un nom",
     }
+    fn no_collapse() {
+        en: "--no-collapse asks every address of such a range",
+        fr: "--no-collapse interroge toutes les adresses d'une telle plage",
+    }
     fn own_firewall() {
         en: "look at the output rules of this machine: nft list ruleset",
         fr: "regardez les règles de sortie de cette machine\u{a0}: nft list ruleset",
@@ -17,6 +21,10 @@ msg! {
     fn own_route() {
         en: "look at the routes of this machine: ip route; ip -6 route",
         fr: "regardez les routes de cette machine\u{a0}: ip route; ip -6 route",
+    }
+    fn own_address() {
+        en: "-sT asks this machine's own addresses by connect",
+        fr: "-sT interroge les adresses de cette machine par connect",
     }
     fn own_neighbour() {
         en: "look at the neighbours of this machine: ip neigh",
@@ -38,6 +46,7 @@ pub const fn hint(lang: Lang, warning: &Warning) -> Option<&'static str> {
     match warning {
         Warning::OneOfMany { .. } => Some(resolve_all(lang)),
         Warning::Local { fault, .. } => about_fault(lang, *fault),
+        Warning::AliasedPrefix { .. } => Some(no_collapse(lang)),
         Warning::FewSockets { .. } => Some(more_descriptors(lang)),
         Warning::Unresolved { .. }
         | Warning::Excluded { .. }
@@ -45,7 +54,8 @@ pub const fn hint(lang: Lang, warning: &Warning) -> Option<&'static str> {
         | Warning::HostWentDown { .. }
         | Warning::HostTimeout { .. }
         | Warning::EveryPortOpen { .. }
-        | Warning::Loss { .. } => None,
+        | Warning::Loss { .. }
+        | Warning::FoundOnLink { .. } => None,
     }
 }
 
@@ -53,6 +63,7 @@ const fn about_fault(lang: Lang, fault: LocalFault) -> Option<&'static str> {
     match fault {
         LocalFault::Firewall => Some(own_firewall(lang)),
         LocalFault::NoRoute => Some(own_route(lang)),
+        LocalFault::OwnAddress => Some(own_address(lang)),
         LocalFault::NoNeighbour { .. } => Some(own_neighbour(lang)),
         LocalFault::NoDescriptors => Some(more_descriptors(lang)),
         LocalFault::NoPorts => Some(more_source_ports(lang)),

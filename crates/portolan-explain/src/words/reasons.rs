@@ -62,6 +62,8 @@ terms! {
             fr "Cette machine a refusé d'émettre (EPERM)\u{a0}: son propre pare-feu, ou une table de connexions pleine.";
         LocalNoRoute: en "This machine has no route there.",
             fr "Cette machine n'a pas de route vers cette destination.";
+        LocalOwnAddress: en "The address is this machine's own: no packet to it passes a wire.",
+            fr "L'adresse est celle de cette machine\u{a0}: aucun paquet vers elle ne passe par un lien.";
         LocalNoNeighbour: en "The gateway of this machine does not answer ARP or NDP.",
             fr "La passerelle de cette machine ne répond pas (ARP, NDP).";
         LocalPermission: en "A policy of this machine denies the connection (EACCES).",
@@ -72,6 +74,16 @@ terms! {
             fr "Cette machine n'avait plus de descripteur de fichier libre.";
         LocalNoBuffers: en "This machine had no memory left for sockets.",
             fr "Cette machine n'avait plus de mémoire pour les sockets.";
+        EchoReply: en "The host answered an echo request.",
+            fr "L'hôte a répondu à une demande d'écho.";
+        TimestampReply: en "The host answered a timestamp request.",
+            fr "L'hôte a répondu à une demande d'horodatage.";
+        ArpResponse: en "On our own link somebody says that this address is his (ARP).",
+            fr "Sur notre propre lien quelqu'un dit que cette adresse est la sienne (ARP).";
+        NdResponse: en "On our own link somebody says that this address is his (neighbour discovery).",
+            fr "Sur notre propre lien quelqu'un dit que cette adresse est la sienne (découverte de voisins).";
+        LocalhostResponse: en "The address is our own: this machine answers for it.",
+            fr "L'adresse est la nôtre\u{a0}: cette machine répond pour elle.";
         LocalError: en "This machine failed in another way; the errno is in the evidence.",
             fr "Cette machine a échoué autrement\u{a0}; l'errno figure dans les preuves.";
     }
@@ -114,6 +126,11 @@ msg! {
         fr: "Une politique de cette machine interdit le datagramme (EACCES), ou l'adresse est une adresse de diffusion.",
     }
 
+    fn ack_was_reset() {
+        en: "A reset (RST) answered our ACK: nothing on the way filters it. Whether anything listens, it does not tell.",
+        fr: "Une réinitialisation (RST) a répondu à notre ACK\u{a0}: rien en chemin ne le filtre. Si quelque chose est à l'écoute, elle ne le dit pas.",
+    }
+
     fn local_firewall() {
         en: "this machine refused to send (EPERM): its firewall, or a full connection table",
         fr: "cette machine a refusé d'émettre (EPERM)\u{a0}: son pare-feu, ou une table de connexions pleine",
@@ -121,6 +138,10 @@ msg! {
     fn local_no_route() {
         en: "this machine has no route there",
         fr: "cette machine n'a pas de route vers cette destination",
+    }
+    fn local_own_address() {
+        en: "the address is this machine's own, and no packet to it passes a wire",
+        fr: "l'adresse est celle de cette machine, et aucun paquet vers elle ne passe par un lien",
     }
     fn local_no_target() {
         en: "nobody on our own link answers for the address (ARP, NDP)",
@@ -163,6 +184,7 @@ pub fn why(lang: Lang, verdict: &Verdict) -> &'static str {
         }
         (Transport::Udp, Reason::PortUnreach, _) => nobody_known_takes_no_datagram(lang),
         (Transport::Udp, Reason::LocalPermission, _) => datagram_denied(lang),
+        (Transport::Tcp, Reason::Reset, PortState::Unfiltered) => ack_was_reset(lang),
         (_, of, _) => reason(lang, of),
     }
 }
@@ -172,6 +194,7 @@ pub fn fault(lang: Lang, fault: LocalFault) -> String {
     let words = match fault {
         LocalFault::Firewall => local_firewall(lang),
         LocalFault::NoRoute => local_no_route(lang),
+        LocalFault::OwnAddress => local_own_address(lang),
         LocalFault::NoNeighbour { on_link: true } => local_no_target(lang),
         LocalFault::NoNeighbour { on_link: false } => local_no_gateway(lang),
         LocalFault::Permission => local_permission(lang),
@@ -185,8 +208,12 @@ pub fn fault(lang: Lang, fault: LocalFault) -> String {
 
 /// What a segment's header tells, the same in every language: `TTL 63, window 65160`.
 pub fn segment_details(segment: &Segment, v6: bool) -> String {
-    let hops = if v6 { "hop limit" } else { "TTL" };
-    format!("{hops} {}, window {}", segment.ttl, segment.window)
+    format!("{}, window {}", hops_left(segment.ttl, v6), segment.window)
+}
+
+/// What was left of the hops of what came, the same in every language: `TTL 63`.
+pub fn hops_left(ttl: u8, v6: bool) -> String {
+    format!("{} {ttl}", if v6 { "hop limit" } else { "TTL" })
 }
 
 /// The numbers of an ICMP error, the same in every language: `ICMP 3/13, TTL 63`.

@@ -1,3 +1,6 @@
+use portolan_model::PaceBecause;
+
+use super::terms;
 use crate::msg;
 
 msg! {
@@ -68,6 +71,11 @@ msg! {
         en: one "{n} silent" other "{n} silent",
         fr: one "{n} silencieux" other "{n} silencieux",
     }
+    /// Addresses that were not asked, since one machine answers for all of them.
+    pub fn hosts_aliased(plural n) {
+        en: one "{n} aliased" other "{n} aliased",
+        fr: one "{n} alias" other "{n} alias",
+    }
     /// Open ports.
     pub fn open_ports(plural n) {
         en: one "{n} open" other "{n} open",
@@ -95,6 +103,52 @@ msg! {
         fr: one "{n} port d'hôtes silencieux ou non atteints n'est pas listé."
             other "{n} ports d'hôtes silencieux ou non atteints ne sont pas listés.",
     }
+    /// How fast was asked, where that did not change.
+    pub fn rate_mean(plural n) {
+        en: one "Rate: {n} probe a second." other "Rate: {n} probes a second.",
+        fr: one "Débit\u{a0}: {n} sonde par seconde." other "Débit\u{a0}: {n} sondes par seconde.",
+    }
+    /// How fast was asked at first, and the list of what came after.
+    pub fn rate_steps(pps: &str, list: &str) {
+        en: "Rate: {pps} probes a second, {list}.",
+        fr: "Débit\u{a0}: {pps} sondes par seconde, {list}.",
+    }
+    /// From some time on it was another, and why.
+    pub fn rate_step(pps: &str, from: &str, why: &str) {
+        en: "{pps} from {from} on ({why})",
+        fr: "{pps} dès {from} ({why})",
+    }
+    /// Levels left out of such a list.
+    pub fn rate_more_steps(plural n) {
+        en: one "and {n} more level" other "and {n} more levels",
+        fr: one "et {n} autre palier" other "et {n} autres paliers",
+    }
+    /// Loss that is ours.
+    pub fn loss_by_pace() {
+        en: "Loss falls with the pace: it was slowed down.",
+        fr: "Les pertes baissent avec l'allure\u{a0}: elle a été ralentie.",
+    }
+    /// Loss that is not.
+    pub fn loss_by_chance() {
+        en: "Loss does not fall with the pace: it was kept.",
+        fr: "Les pertes ne baissent pas avec l'allure\u{a0}: elle a été gardée.",
+    }
+    /// Loss each way, and between which bounds the share of the responsive ports lies that were seen.
+    pub fn loss_and_bounds(each_way: &str, low: &str, high: &str) {
+        en: "About {each_way} of packets are lost each way; between {low} and {high} of the ports that answer were seen.",
+        fr: "Environ {each_way} des paquets se perdent dans chaque sens\u{a0}; entre {low} et {high} des ports qui répondent ont été vus.",
+    }
+    /// The bounds alone.
+    pub fn completeness_bounds(low: &str, high: &str) {
+        en: "Between {low} and {high} of the ports that answer were seen.",
+        fr: "Entre {low} et {high} des ports qui répondent ont été vus.",
+    }
+    /// Probes that did not leave this machine at first.
+    pub fn local_faults(plural n) {
+        en: one "{n} probe did not leave this machine at first." other "{n} probes did not leave this machine at first.",
+        fr: one "{n} sonde n'a pas quitté cette machine du premier coup."
+            other "{n} sondes n'ont pas quitté cette machine du premier coup.",
+    }
     /// The expected share of the responsive ports that were seen.
     pub fn completeness(percent: &str) {
         en: "About {percent} of the ports that answer were seen.",
@@ -118,5 +172,19 @@ msg! {
     pub fn stopped_early() {
         en: "Stopped early: these results are partial.",
         fr: "Arrêt anticipé\u{a0}: ces résultats sont partiels.",
+    }
+}
+
+terms! {
+    /// Why the pace changed.
+    pub fn pace_because(PaceBecause) {
+        Start: en "the start", fr "le début";
+        Clear: en "the way is clear", fr "la voie est libre";
+        Ceiling: en "the ceiling", fr "le plafond";
+        Queue: en "a queue on the way", fr "une file d'attente en chemin";
+        Loss: en "less is lost so", fr "il se perd moins ainsi";
+        Ring: en "our own receive queue was full", fr "notre propre file de réception était pleine";
+        Machine: en "this machine ran short", fr "cette machine était à court";
+        Answers: en "answers come later, or not at all", fr "les réponses viennent plus tard, ou pas du tout";
     }
 }

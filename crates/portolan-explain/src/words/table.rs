@@ -11,6 +11,10 @@ msg! {
     pub fn heading_reason() { en: "REASON", fr: "RAISON" }
     /// The heading of the round trips' column.
     pub fn heading_rtt() { en: "RTT", fr: "RTT" }
+    /// The heading of the hardware addresses' column.
+    pub fn heading_mac() { en: "MAC", fr: "MAC" }
+    /// The heading of the makers' column.
+    pub fn heading_vendor() { en: "VENDOR", fr: "FABRICANT" }
     /// The heading of the confidences' column.
     pub fn heading_sure() { en: "SURE", fr: "SÛR" }
     /// The heading of the services' column.

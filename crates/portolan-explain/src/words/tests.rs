@@ -1,18 +1,20 @@
 use std::time::Duration;
 
+use portolan_model::PaceBecause;
 use portolan_model::{
-    Address, Because, Claim, Confidence, Endpoint, Evidence, Fact, Instant, Likeness, LocalFault, Method,
-    PortState, Raise, Reason, Transport, Untrusted, Verdict, Warning,
+    Address, AddressRange, Because, Claim, Confidence, Endpoint, Evidence, Fact, HostState, Instant,
+    Likeness, LocalFault, Method, PortState, Raise, Reason, Transport, Untrusted, Verdict, Warning,
 };
 
 use crate::{
-    Lang, about_left, answer, at_least_left, attempts_with, because, completeness, dropped, elapsed,
-    elapsed_in_words, fault, from_port, hint, host_finished, host_silent, key_stop, key_stop_in_words,
-    label_dropped, label_loss, label_rate, label_waiting, left, method, none, not_shown, not_shown_of,
-    of_rate, or, overruns, percent_in_words, ports_of, ports_of_both, ports_settled, probes_a_second,
-    progress_line, progress_sentence, quote, raise, rate_in_words, reason, round_trip, silence_of_udp, state,
-    states, stopping, time_elapsed, trace_heading, unknown_local, up_without_sure_open, waiting, warning,
-    why,
+    Lang, about_left, answer, at_least_left, attempts_with, because, completeness, completeness_bounds,
+    dropped, elapsed, elapsed_in_words, fault, from_port, hint, host_finished, host_silent, key_stop,
+    key_stop_in_words, label_dropped, label_loss, label_rate, label_waiting, left, local_faults,
+    loss_and_bounds, loss_by_chance, loss_by_pace, method, none, not_shown, not_shown_of, of_rate, or,
+    overruns, pace_because, percent_in_words, ports_of, ports_of_both, ports_settled, probes_a_second,
+    progress_line, progress_sentence, quote, raise, rate_in_words, rate_mean, rate_more_steps, rate_step,
+    rate_steps, reason, round_trip, silence_of_udp, state, states, stopping, time_elapsed, trace_heading,
+    unknown_local, up_without_sure_open, waiting, warning, why,
 };
 
 #[test]
@@ -77,6 +79,12 @@ fn a_refusal_means_what_its_protocol_means() {
         over_tcp.endpoint.transport = Transport::Tcp;
         assert_eq!(why(Lang::En, &over_tcp), reason(Lang::En, Reason::PortUnreach));
     }
+    let mut reset = over_udp().next().expect("there is one");
+    reset.endpoint.transport = Transport::Tcp;
+    for (state, said) in [(PortState::Closed, "our SYN"), (PortState::Unfiltered, "our ACK")] {
+        (reset.claim.state, reset.claim.reason) = (state, Reason::Reset);
+        assert!(why(Lang::En, &reset).contains(said) && why(Lang::En, &reset).ends_with('.'), "{state}");
+    }
     for verdict in over_udp().filter(|verdict| verdict.reason() == Reason::NoResponse) {
         assert!(why(Lang::En, &verdict).contains("an open port that does not answer"));
     }
@@ -133,11 +141,37 @@ fn everything(lang: Lang) -> Vec<String> {
     all.push(not_shown_of(lang, "udp", "x"));
     all.push(up_without_sure_open(lang, "x"));
     all.push(not_shown(lang, "x"));
+    all.extend([1u8, 2].map(|n| crate::hosts_aliased(lang, n)));
     all.push(host_silent(lang, "x"));
     all.push(method(lang, "x"));
     all.push(completeness(lang, "x"));
+    all.push(completeness_bounds(lang, "1", "2"));
+    all.push(loss_and_bounds(lang, "1", "2", "3"));
+    all.extend([loss_by_pace(lang), loss_by_chance(lang)].map(str::to_owned));
+    all.extend([1u8, 2].map(|n| rate_mean(lang, n)));
+    all.extend([1u8, 2].map(|n| rate_more_steps(lang, n)));
+    all.extend([1u8, 2].map(|n| local_faults(lang, n)));
+    all.push(rate_steps(lang, "1", "x"));
+    all.push(rate_step(lang, "1", "2", "x"));
+    all.extend(PaceBecause::ALL.iter().map(|row| pace_because(lang, *row).to_owned()));
     all.push(elapsed(lang, Duration::from_millis(420)));
     all.extend(of_progress(lang));
+    all.extend(of_hosts(lang));
+    all
+}
+
+/// What is said of hosts where no port is asked.
+fn of_hosts(lang: Lang) -> Vec<String> {
+    let states = [HostState::Up, HostState::Down, HostState::Unknown];
+    let mut all: Vec<String> = states.map(|of| crate::host_state(lang, of).to_owned()).into();
+    let fixed = [crate::down_means(lang), crate::mac_is_local(lang), crate::looking_for_hosts(lang)];
+    all.extend(fixed.map(str::to_owned));
+    all.push(crate::addresses_done(lang, "1", "2"));
+    all.push(crate::mac_is(lang, "x", "y", ""));
+    for n in [1u8, 2] {
+        all.extend([crate::up(lang, n), crate::addresses_sought(lang, n, "x"), crate::more_macs(lang, n)]);
+        all.push(crate::not_found(lang, n));
+    }
     all
 }
 
@@ -185,6 +219,7 @@ fn faults() -> impl Iterator<Item = LocalFault> {
     [
         LocalFault::Firewall,
         LocalFault::NoRoute,
+        LocalFault::OwnAddress,
         LocalFault::NoNeighbour { on_link: true },
         LocalFault::NoNeighbour { on_link: false },
         LocalFault::Permission,
@@ -207,6 +242,12 @@ fn warnings() -> Vec<Warning> {
         Warning::HostTimeout { target, count: 2 },
         Warning::EveryPortOpen { target, count: 1000 },
         Warning::Loss { target, share: 0.042 },
+        Warning::AliasedPrefix {
+            range: AddressRange { first: target, last: target },
+            asked: 16,
+            kept: target,
+        },
+        Warning::FoundOnLink { target: Untrusted::from("2001:db8::/64"), count: 3 },
         Warning::FewSockets { window: 60 },
     ];
     all.extend(faults().map(|fault| Warning::Local { fault, count: 12 }));

@@ -6,8 +6,8 @@ use crate::msg;
 msg! {
     /// The one line before a trace: what its lines are, and what they are not.
     pub fn trace_heading() {
-        en: "trace: calls to the kernel (CALL, QUIT), packets of our own (SEND), and what it told of them (SENT, RCVD, FAIL, LOST); packets that the kernel sends or takes by itself are not seen",
-        fr: "trace\u{a0}: les appels au noyau (CALL, QUIT), nos propres paquets (SEND), et ce qu'il en a dit (SENT, RCVD, FAIL, LOST)\u{a0}; les paquets que le noyau émet ou prend de lui-même ne sont pas vus",
+        en: "trace: calls to the kernel (CALL, QUIT), packets of our own (SEND), and what it told of them (WAIT, SENT, RCVD, FAIL, LOST); packets that the kernel sends or takes by itself are not seen",
+        fr: "trace\u{a0}: les appels au noyau (CALL, QUIT), nos propres paquets (SEND), et ce qu'il en a dit (WAIT, SENT, RCVD, FAIL, LOST)\u{a0}; les paquets que le noyau émet ou prend de lui-même ne sont pas vus",
     }
 }
 

@@ -58,6 +58,18 @@ msg! {
         en: "{host} loses about {share} of round trips; more retries are made",
         fr: "{host} perd environ {share} des allers-retours\u{a0}; d'autres essais sont faits",
     }
+    fn aliased_prefix(plural n, range: &str, kept: &str) {
+        en: one "{range}: the {n} address asked answers, so one machine seems to answer for all of them; only {kept} is scanned"
+            other "{range}: all {n} addresses asked answer alike, so one machine seems to answer for all of them; only {kept} is scanned",
+        fr: one "{range}\u{a0}: la {n} adresse interrogée répond, une seule machine semble donc répondre pour toutes\u{a0}; seule {kept} est scannée"
+            other "{range}\u{a0}: les {n} adresses interrogées répondent toutes pareil, une seule machine semble donc répondre pour toutes\u{a0}; seule {kept} est scannée",
+    }
+    fn found_on_link(plural n, range: &str) {
+        en: one "{range}: too large to be asked address by address; the {n} that was found on its link is asked"
+            other "{range}: too large to be asked address by address; the {n} that were found on its link are asked",
+        fr: one "{range}\u{a0}: trop grande pour être interrogée adresse par adresse\u{a0}; la {n} trouvée sur son lien l'est"
+            other "{range}\u{a0}: trop grande pour être interrogée adresse par adresse\u{a0}; les {n} trouvées sur son lien le sont",
+    }
     fn few_sockets(plural n) {
         en: one "only {n} socket at a time: this machine's limits are low"
             other "only {n} sockets at a time: this machine's limits are low",
@@ -80,6 +92,10 @@ pub fn warning(lang: Lang, warning: &Warning) -> String {
         Warning::HostTimeout { target, count } => host_timeout(lang, *count, &target.to_string()),
         Warning::EveryPortOpen { target, count } => every_port_open(lang, *count, &target.to_string()),
         Warning::Loss { target, share } => loses(lang, &target.to_string(), &percent(lang, *share)),
+        Warning::AliasedPrefix { range, asked, kept } => {
+            aliased_prefix(lang, *asked, &range.to_string(), &kept.to_string())
+        }
+        Warning::FoundOnLink { target, count } => found_on_link(lang, *count as u128, &short(target)),
         Warning::FewSockets { window } => few_sockets(lang, *window as u128),
     }
 }

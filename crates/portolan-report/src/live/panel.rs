@@ -7,6 +7,7 @@ use super::part::{Part, fit, join, width};
 use crate::charset::Charset;
 use crate::pace::{share, whole_percent};
 use crate::paint::Style;
+use crate::text::finds_open;
 use crate::wrap::cut;
 
 /// How the panel looks.
@@ -68,11 +69,15 @@ impl Panel<'_> {
     fn plan(&self, draw: &Draw<'_>) -> String {
         let lang = draw.options.lang;
         let methods: Vec<&str> = self.begin.methods.iter().map(|method| method.name()).collect();
-        let rest = vec![
-            draw.part(0, &words::hosts_up(lang, self.progress.hosts_up)),
-            draw.part(1, &ports(self.begin, lang)),
-            draw.part(2, &methods.join("+")),
-        ];
+        let rest = if self.begin.hosts_only {
+            vec![draw.part(0, words::looking_for_hosts(lang))]
+        } else {
+            vec![
+                draw.part(0, &words::hosts_up(lang, self.progress.hosts_up)),
+                draw.part(1, &ports(self.begin, lang)),
+                draw.part(2, &methods.join("+")),
+            ]
+        };
         // The targets are cut before anything goes, as long as something is left of them.
         const LEAST: usize = 15;
         let targets: Vec<String> =
@@ -153,10 +158,20 @@ impl Panel<'_> {
         parts
     }
 
-    /// `open 24   closed 6 105   filtered 1 180`
+    /// `open 24   closed 6 105   filtered 1 180`, or `12 hosts up   96 not found`
     fn counts(&self, draw: &Draw<'_>) -> Vec<Part> {
         let lang = draw.options.lang;
-        let shown = self.progress.counts.iter().filter(|(state, n)| *n > 0 || *state == PortState::Open);
+        if self.begin.hosts_only {
+            let looked_for = u64::try_from(self.progress.settled).unwrap_or(u64::MAX);
+            let not_found = looked_for.saturating_sub(self.progress.hosts_up);
+            return vec![
+                draw.part(0, &words::hosts_up(lang, self.progress.hosts_up)).styled(Style::Green),
+                draw.part(1, &words::not_found(lang, not_found)),
+            ];
+        }
+        let finds_open = finds_open(&self.begin.methods);
+        let shown = self.progress.counts.iter();
+        let shown = shown.filter(|(state, n)| *n > 0 || (*state == PortState::Open && finds_open));
         (0..)
             .zip(shown)
             .map(|(rank, (state, n))| {

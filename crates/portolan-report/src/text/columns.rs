@@ -46,11 +46,11 @@ pub(super) struct Row {
     pub(super) service: String,
 }
 
-struct Cell<'a> {
-    text: &'a str,
-    width: usize,
-    right: bool,
-    style: Style,
+pub(super) struct Cell<'a> {
+    pub(super) text: &'a str,
+    pub(super) width: usize,
+    pub(super) right: bool,
+    pub(super) style: Style,
 }
 
 /// `65535/tcp`.
@@ -62,7 +62,7 @@ const SURE: usize = 4;
 const SERVICE: usize = 8;
 /// The same where services show themselves, product and version included: that tells more than a round trip.
 const SHOWN_SERVICE: usize = 24;
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 
 impl Columns {
     /// The columns for a terminal, the widest host and what it is asked. Host, port and state are always there; the
@@ -72,11 +72,8 @@ impl Columns {
         let udp = methods.contains(&Method::Udp);
         let mut columns = Columns {
             host: host.max(heading_host(lang).width()),
-            state: state_width(options, udp),
-            rtt: match lang {
-                Lang::En => 7,
-                Lang::Fr => 8,
-            },
+            state: state_width(options, methods),
+            rtt: rtt_width(lang),
             sure: if options.accessible { level_width(lang) } else { SURE },
             with: Optional { reason: true, rtt: true, sure: true, service: true },
             service_beside_rtt: if udp { SHOWN_SERVICE } else { SERVICE },
@@ -169,11 +166,19 @@ impl Columns {
     }
 }
 
-/// The widest word for a state that can be found: silence of TCP is never `open|filtered`.
-fn state_width(options: &TextOptions, udp: bool) -> usize {
+/// The widest word for a state that can be found: silence of TCP is never `open|filtered`, and only ACKs find a port
+/// `unfiltered`.
+fn state_width(options: &TextOptions, methods: &[Method]) -> usize {
     let connects = [PortState::Open, PortState::Closed, PortState::Filtered, PortState::Unknown];
-    let datagrams = udp.then_some(PortState::OpenFiltered);
-    connects.into_iter().chain(datagrams).map(|of| state_word(options, of).width()).max().unwrap_or_default()
+    let datagrams = methods.contains(&Method::Udp).then_some(PortState::OpenFiltered);
+    let acks = methods.contains(&Method::Ack).then_some(PortState::Unfiltered);
+    connects
+        .into_iter()
+        .chain(datagrams)
+        .chain(acks)
+        .map(|of| state_word(options, of).width())
+        .max()
+        .unwrap_or_default()
 }
 
 /// The word for a state; for a screen reader without the bar of `open|filtered`.
@@ -182,21 +187,32 @@ pub(super) fn state_word(options: &TextOptions, of: PortState) -> String {
     if options.accessible { word.replace('|', or(options.lang)) } else { word.to_owned() }
 }
 
+/// `999.9ms`, in French with a blank.
+pub(super) const fn rtt_width(lang: Lang) -> usize {
+    match lang {
+        Lang::En => 7,
+        Lang::Fr => 8,
+    }
+}
+
 /// The widest word for a confidence.
 fn level_width(lang: Lang) -> usize {
     let levels = [Level::Weak, Level::Likely, Level::Strong, Level::Certain];
     levels.map(|of| level(lang, of).width()).into_iter().max().unwrap_or_default()
 }
 
-fn join(mark: char, cells: &[Cell<'_>], color: bool) -> String {
+pub(super) fn join(mark: char, cells: &[Cell<'_>], color: bool) -> String {
     let last = cells.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or_default();
     let mut line = String::from(mark);
+    // What is too long takes from the blanks of the next.
+    let mut over = 0;
     for (index, cell) in cells.iter().enumerate().take(last + 1) {
         if index > 0 {
             line.push_str(&" ".repeat(GAP));
         }
         let ends = index == last && !cell.right;
-        let fill = if ends { 0 } else { cell.width.saturating_sub(cell.text.width()) };
+        let fill = if ends { 0 } else { cell.width.saturating_sub(cell.text.width() + over) };
+        over = (cell.text.width() + over).saturating_sub(cell.width);
         let (before, after) = if cell.right { (fill, 0) } else { (0, fill) };
         line.push_str(&" ".repeat(before));
         line.push_str(&paint(cell.text, cell.style, color));

@@ -1,6 +1,6 @@
 use portolan_explain::{
-    Lang, answer, attempts, attempts_with, from_nearer, from_port, icmp_details, quote, segment_details,
-    sent_by, why,
+    Lang, answer, attempts, attempts_with, from_nearer, from_port, hops_left, icmp_details, quote,
+    segment_details, sent_by, why,
 };
 use portolan_model::{Because, Fact, LocalFault, Verdict};
 
@@ -28,9 +28,10 @@ fn fact(fact: &Fact, verdict: &Verdict, lang: Lang) -> Vec<String> {
             let header = segment_details(segment, verdict.endpoint.address.is_ipv6());
             [header].into_iter().chain(nearer).collect()
         }
-        Fact::Datagram { from, bytes, likeness } => {
+        Fact::Datagram { from, bytes, likeness, ttl } => {
             let elsewhere = (from.port != verdict.endpoint.port).then(|| from_port(lang, from.port));
-            elsewhere.into_iter().chain([answer(lang, *bytes, *likeness)]).collect()
+            let hops = ttl.map(|ttl| hops_left(ttl, from.address.is_ipv6()));
+            elsewhere.into_iter().chain([answer(lang, *bytes, *likeness)]).chain(hops).collect()
         }
         Fact::Local(LocalFault::Other(errno)) => vec![format!("errno {errno}")],
         _ => Vec::new(),

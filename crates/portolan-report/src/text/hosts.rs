@@ -76,8 +76,10 @@ struct Told {
 }
 
 impl Quiet {
-    pub(super) fn add(&mut self, host: &HostReport, label: &str, lang: Lang) {
+    /// One more host; `finds_open` unless what was asked cannot find a port open.
+    pub(super) fn add(&mut self, host: &HostReport, label: &str, finds_open: bool, lang: Lang) {
         match (host.state, host.reason) {
+            (HostState::Up, _) if !finds_open => {}
             (HostState::Up, _) if host.counts.open == 0 && host.counts.open_filtered > 0 => {
                 self.doubtful.add(|| label.to_owned());
             }

@@ -1,7 +1,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use portolan_model::Address;
 use portolan_model::sockets::ProbeId;
+use portolan_model::{Address, Ping};
 use proptest::prelude::*;
 
 use super::*;
@@ -11,7 +11,7 @@ const AT: Instant = Instant::from_nanos(12_034_056_789);
 const TARGET: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
 
 fn tcp() -> Option<Asked> {
-    Some(Asked { nth: 7, to: Endpoint::tcp(TARGET.into(), 80) })
+    Some(Asked { nth: 7, to: Endpoint::tcp(TARGET.into(), 80), ping: None })
 }
 
 fn dns() -> Endpoint {
@@ -19,7 +19,11 @@ fn dns() -> Endpoint {
 }
 
 fn udp() -> Option<Asked> {
-    Some(Asked { nth: 8, to: dns() })
+    Some(Asked { nth: 8, to: dns(), ping: None })
+}
+
+fn pinged(ping: Ping) -> Option<Asked> {
+    Some(Asked { nth: 10, to: Endpoint::tcp(TARGET.into(), ping.port().unwrap_or(0)), ping: Some(ping) })
 }
 
 fn end(outcome: Outcome) -> Event {
@@ -50,8 +54,10 @@ fn each_kind_of_line() {
     let itself = SocketAddr::from((TARGET, 80));
     let unnamed = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let silent = Icmp { from: None, ttl: None, ..icmp(IcmpFamily::V4, 3, 3) };
-    let v6 = Some(Asked { nth: 9, to: Endpoint::tcp(Address::new(Ipv6Addr::LOCALHOST.into()), 22) });
-    let answer = Datagram { from: dns(), local: 40313, at: AT, bytes: Box::from(&b"\x1b[2J\xe9"[..]) };
+    let v6 =
+        Some(Asked { nth: 9, to: Endpoint::tcp(Address::new(Ipv6Addr::LOCALHOST.into()), 22), ping: None });
+    let answer =
+        Datagram { from: dns(), local: 40313, at: AT, ttl: None, bytes: Box::from(&b"\x1b[2J\xe9"[..]) };
     let lines = [
         request_line(AT, tcp(), &Request::Connect { probe: PROBE, to: tcp().unwrap().to }),
         request_line(AT, udp(), &datagram(b"\x12\x34\x01\0dns", false)),
@@ -76,6 +82,16 @@ fn each_kind_of_line() {
         event_line(None, &error(Outcome::Icmp(silent))),
         event_line(None, &error(Outcome::Local(LocalFault::NoNeighbour { on_link: true }))),
         event_line(None, &error(Outcome::Refused)),
+        request_line(
+            AT,
+            pinged(Ping::Echo),
+            &Request::Ping { probe: PROBE, to: TARGET.into(), ping: Ping::Echo },
+        ),
+        event_line(pinged(Ping::Echo), &Event::Held(PROBE)),
+        event_line(pinged(Ping::Echo), &end(Outcome::Pong(Pong::Echo { ttl: 64 }))),
+        event_line(pinged(Ping::Ack(80)), &end(Outcome::Reset(Segment { ttl: 64, window: 0 }))),
+        event_line(pinged(Ping::Echo), &end(Outcome::Icmp(icmp(IcmpFamily::V4, 3, 1)))),
+        event_line(pinged(Ping::Neighbour), &end(Outcome::Local(LocalFault::NoNeighbour { on_link: true }))),
         event_line(None, &Event::Overrun { count: 12, at: AT }),
     ];
     insta::assert_snapshot!("lines", lines.join("\n"));
@@ -91,7 +107,7 @@ proptest! {
     #[test]
     fn no_bytes_of_a_stranger_act_or_bury_the_rest(bytes: Vec<u8>, port: u16) {
         let from = Endpoint { port, ..dns() };
-        let event = Event::Datagram(Datagram { from, local: port, at: AT, bytes: bytes.clone().into() });
+        let event = Event::Datagram(Datagram { from, local: port, at: AT, ttl: None, bytes: bytes.clone().into() });
         let line = event_line(None, &event);
         prop_assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
         prop_assert!(line.len() < 100 + 4 * SHOWN, "{line}");

@@ -2,6 +2,7 @@
 //! RFC 3849.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub(crate) mod hosts;
 pub(crate) mod syn;
 pub(crate) mod udp;
 
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use portolan_model::{
     Address, AddressRange, Because, Begin, Claim, Confidence, Counts, Ended, Endpoint, Evidence, Fact,
-    Finish, Group, HostReport, HostState, Icmp, IcmpFamily, Instant, Likeness, LocalFault, Method, PortSet,
-    PortState, Progress, Raise, Reason, RttSummary, Sink, TimeLeft, Transport, Untrusted, Verdict, Warning,
+    Finish, Group, HostReport, HostState, Icmp, IcmpFamily, Instant, Likeness, LocalFault, LossBy, Mac,
+    Method, Observation, PaceBecause, Ping, Pong, PortSet, PortState, Progress, Raise, Rate, RateStep,
+    Reason, RttSummary, Sink, TimeLeft, Transport, Untrusted, Verdict, Warning,
 };
-use portolan_report::{Context, Names, ServiceName, TextOptions};
+use portolan_report::{Context, Names, ServiceName, TextOptions, VendorName};
 
 /// One call of a sink.
 #[derive(Clone)]
@@ -81,12 +83,26 @@ pub(crate) const SERVICE: ServiceName = |transport, port| match (transport, port
     _ => None,
 };
 
+/// A maker who takes liberties with terminals, for every card but one.
+pub(crate) const VENDOR: VendorName = |mac| match mac.0 {
+    [0, 0x1b, 0x21, ..] => Some(Untrusted::from("Intel")),
+    [0, 0x50, 0xc2, ..] => None,
+    _ => Some(Untrusted::from("Ma\x1b[2Jker \u{202e}& Söhne of the Long Name")),
+};
+
 pub(crate) fn names() -> Arc<Names> {
     Arc::new([(v4(10), Untrusted::from("scanme.example"))].into_iter().collect())
 }
 
 pub(crate) fn context(text: TextOptions) -> Context {
-    Context { names: names(), service: SERVICE, text, flush_lines: true, progress_every: None }
+    Context {
+        names: names(),
+        service: SERVICE,
+        vendor: VENDOR,
+        text,
+        flush_lines: true,
+        progress_every: None,
+    }
 }
 
 pub(crate) fn v4(last: u8) -> Address {
@@ -193,8 +209,12 @@ pub(crate) fn begin() -> Begin {
         udp_ports: String::new(),
         addresses: 2,
         endpoints: 2000,
+        hosts_only: false,
+        pings: vec![],
         methods: vec![Method::Connect],
         why: Some(portolan_model::Why::MayNotCapture),
+        answers_kept: None,
+        udp_by: None,
         strategy: "per-host",
         seed: 42,
         timing: 3,
@@ -209,10 +229,24 @@ pub(crate) fn host(target: Address, state: HostState, counts: Counts) -> HostRep
         target,
         state,
         reason: (state == HostState::Up).then_some(Reason::SynAck),
+        evidence: Vec::new(),
+        mac: None,
         rtt: (state == HostState::Up).then_some(Duration::from_micros(640)),
         loss: 0.0,
         counts,
     }
+}
+
+/// A way that became narrow, and wide again.
+fn rate() -> Rate {
+    let step =
+        |millis, pps, because| RateStep { at: Duration::from_millis(millis), pps, answers: pps / 2, because };
+    let steps = vec![
+        step(0, 33_012, PaceBecause::Start),
+        step(940, 8397, PaceBecause::Queue),
+        step(2110, 32_870, PaceBecause::Clear),
+    ];
+    Rate { mean: 22_480, highest: 40_000, steps, loss: Some(LossBy::Pace) }
 }
 
 pub(crate) fn finish(counts: Counts) -> Finish {
@@ -223,8 +257,10 @@ pub(crate) fn finish(counts: Counts) -> Finish {
         hosts_up: 2,
         hosts_down: 0,
         hosts_silent: 0,
+        hosts_aliased: 0,
         endpoints_unlisted: 0,
         packets: 3034,
+        rate: rate(),
         retries: 1034,
         local_faults: 3,
         self_connects: 0,
@@ -233,6 +269,7 @@ pub(crate) fn finish(counts: Counts) -> Finish {
         overruns: 0,
         loss: 0.012,
         completeness: 0.998,
+        completeness_bounds: Some((0.991, 1.0)),
         unknown_local: 1,
     }
 }
@@ -297,6 +334,7 @@ pub(crate) fn everything() -> Vec<Event> {
     let faults = [
         LocalFault::Firewall,
         LocalFault::NoRoute,
+        LocalFault::OwnAddress,
         LocalFault::NoNeighbour { on_link: true },
         LocalFault::NoNeighbour { on_link: false },
         LocalFault::Permission,
@@ -340,6 +378,8 @@ pub(crate) fn everything() -> Vec<Event> {
         Warning::HostTimeout { target: a, count: 1 },
         Warning::EveryPortOpen { target: a, count: 1000 },
         Warning::Loss { target: a, share: f32::NAN },
+        Warning::AliasedPrefix { range, asked: 16, kept: a },
+        Warning::FoundOnLink { target: Untrusted::from("2001:db8::/64"), count: 3 },
         Warning::FewSockets { window: 12 },
     ] {
         events.push(Event::Warning(warning));
@@ -347,6 +387,15 @@ pub(crate) fn everything() -> Vec<Event> {
     for state in [HostState::Up, HostState::Down, HostState::Unknown] {
         let mut report = host(v4(77), state, Counts::default());
         report.loss = f32::NAN;
+        let mac = Mac([0, 1, 2, 0xfd, 0xfe, 0xff]);
+        let pings =
+            [Ping::Neighbour, Ping::Echo, Ping::Timestamp, Ping::Syn(1), Ping::Ack(2), Ping::Udp(65_535)];
+        let pinged = pings.map(|ping| Fact::Pinged { ping, attempt: 2 });
+        let pongs = [Pong::Neighbour { mac }, Pong::Echo { ttl: 64 }, Pong::Timestamp { ttl: 0 }];
+        let pongs = pongs.into_iter().chain([Pong::Datagram { ttl: 255 }]).map(Fact::Pong);
+        report.evidence =
+            pinged.into_iter().chain(pongs).map(|fact| Observation { at: at(1), fact }).collect();
+        report.mac = Some(mac);
         events.push(Event::Host(report));
     }
     events.push(Event::Progress(progress()));
@@ -354,8 +403,10 @@ pub(crate) fn everything() -> Vec<Event> {
         ended: Ended::Interrupted,
         endpoints_unlisted: u128::MAX,
         hosts_silent: 7,
+        hosts_aliased: 70_000,
         hosts_down: 2,
         completeness: f32::NAN,
+        completeness_bounds: Some((f32::NAN, f32::INFINITY)),
         ..end
     }));
     events

@@ -29,7 +29,16 @@ fn reset(address: Address, port: u16, nearer: bool) -> Verdict {
 
 fn host(target: Address, reason: Reason, counts: Counts) -> Event {
     let rtt = Some(Duration::from_micros(640));
-    Event::Host(HostReport { target, state: HostState::Up, reason: Some(reason), rtt, loss: 0.0, counts })
+    Event::Host(HostReport {
+        target,
+        state: HostState::Up,
+        reason: Some(reason),
+        evidence: Vec::new(),
+        mac: None,
+        rtt,
+        loss: 0.0,
+        counts,
+    })
 }
 
 /// Two hosts, one of them our own.
@@ -56,6 +65,8 @@ pub(crate) fn scan() -> Vec<Event> {
             endpoints: 8,
             methods: vec![Method::Connect, Method::Syn],
             why: Some(Why::MayCapture),
+            answers_kept: Some(true),
+            udp_by: None,
             ..begin()
         }),
         Event::Verdict(accepted(far, 22)),
@@ -69,5 +80,35 @@ pub(crate) fn scan() -> Vec<Event> {
         Event::Verdict(refused(own, 25)),
         host(own, Reason::SynAck, own_counts),
         Event::Finish(finish(all)),
+    ]
+}
+
+/// ACKs alone: one host resets some of them.
+pub(crate) fn acks() -> Vec<Event> {
+    let (there, fact) = (v4(41), Fact::Reset(Segment { ttl: 57, window: 0 }));
+    let told = |port| {
+        let claim =
+            claim(PortState::Unfiltered, Reason::Reset, 0.005, &[Because::AckReset], &[Raise::Repeat]);
+        let evidence = Evidence::new(at(2000), Fact::Asked { attempt: 1 }).and(at(2640), fact);
+        let verdict = Verdict::new(Endpoint::tcp(there, port), claim, Method::Ack, 1, evidence);
+        Event::Verdict(verdict.with_rtt(Duration::from_micros(640)))
+    };
+    let counts = Counts { unfiltered: 2, ..Counts::default() };
+    vec![
+        Event::Begin(Begin {
+            argv: ["portolan", "-sA", "-p22,80", "192.0.2.41"].map(Untrusted::from).to_vec(),
+            targets: vec![Untrusted::from("192.0.2.41")],
+            excluded: Vec::new(),
+            ports: "22,80".to_owned(),
+            endpoints: 2,
+            methods: vec![Method::Ack],
+            why: Some(Why::Asked),
+            answers_kept: None,
+            ..begin()
+        }),
+        told(22),
+        told(80),
+        host(there, Reason::Reset, counts),
+        Event::Finish(finish(counts)),
     ]
 }

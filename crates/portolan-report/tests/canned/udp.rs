@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use portolan_model::{
-    Address, Because, Begin, Claim, Counts, Endpoint, Evidence, Fact, Finish, Group, HostReport, HostState,
-    Icmp, IcmpFamily, Likeness, LocalFault, Method, PortState, Raise, Reason, Service, Transport, Untrusted,
-    Verdict,
+    Address, Because, Begin, Carrier, Claim, Counts, Endpoint, Evidence, Fact, Finish, Group, HostReport,
+    HostState, Icmp, IcmpFamily, Likeness, LocalFault, Method, PortState, Raise, Reason, Service, Transport,
+    Untrusted, Verdict,
 };
 
 use super::{Event, at, begin, claim, finish, group, host, open, refused, v4, v6};
@@ -53,7 +53,10 @@ pub(crate) fn answered(
     let claim = claim(PortState::Open, Reason::UdpResponse, p_wrong, &because, raise);
     let length = u16::try_from(bytes.len()).expect("a datagram");
     let from = udp(endpoint.address, from_port);
-    let mut verdict = verdict(endpoint, claim, &[probe], Fact::Datagram { from, bytes: length, likeness });
+    // As if it was read off the wire, where its own address is one of ours.
+    let ttl = (likeness == Likeness::Echoes).then_some(64);
+    let mut verdict =
+        verdict(endpoint, claim, &[probe], Fact::Datagram { from, bytes: length, likeness, ttl });
     verdict.service = service.map(Box::new);
     verdict.answer = Some(bytes.into());
     verdict
@@ -130,8 +133,12 @@ fn begin_both() -> Begin {
         ports: "1-100".to_owned(),
         udp_ports: "1-1024,1194,1900,11211".to_owned(),
         endpoints: 2 * (100 + 1027),
+        hosts_only: false,
+        pings: vec![],
         methods: vec![Method::Connect, Method::Udp],
         why: Some(portolan_model::Why::MayNotCapture),
+        answers_kept: None,
+        udp_by: Some(Carrier::Packets),
         ..begin()
     }
 }
@@ -219,6 +226,8 @@ pub(crate) fn alone() -> Vec<Event> {
         endpoints: 25_600,
         methods: vec![Method::Udp],
         why: None,
+        answers_kept: None,
+        udp_by: Some(Carrier::Sockets),
         ..begin()
     };
     let a_counts = Counts { closed: 60, open_filtered: 40, ..Counts::default() };
