@@ -23,7 +23,7 @@ _portolan() {
 
     case "${cmd}" in
         portolan)
-            opts="-4 -6 -p -F -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --authorised --ports --fast --top-ports --exclude-ports --syn --connect --method --udp --tcp --no-ping --no-reverse-dns --timing --max-rate --min-rate --max-retries --host-timeout --shard --seed --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
+            opts="-4 -6 -p -F -e -n -T -q -v -d -h -V --includefile --exclude --excludefile --resolve-all --ipv4 --ipv6 --authorised --ports --fast --top-ports --exclude-ports --syn --connect --ack --method --udp --tcp --interface --hosts-only --ping-syn --ping-ack --ping-udp --ping-echo --ping-timestamp --ping-neighbour --no-ping --no-collapse --no-reverse-dns --timing --rate --max-rate --min-rate --max-retries --host-timeout --shard --seed --checkpoint --resume --open --reason --all --quiet --json --output-json --output-text --packet-trace --color --lang --no-hints --stats-every --verbose --debug --accessible --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -102,10 +102,36 @@ _portolan() {
                     return 0
                     ;;
                 --method)
-                    COMPREPLY=($(compgen -W "auto syn connect" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto syn connect ack" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ping-syn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ping-ack)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ping-udp)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timing)
@@ -117,6 +143,13 @@ _portolan() {
                     ;;
                 -T)
                     COMPREPLY=($(compgen -W "paranoid sneaky polite normal aggressive insane" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -161,6 +194,36 @@ _portolan() {
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --checkpoint)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --resume)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;

@@ -17,6 +17,7 @@ use portolan_target::{
 
 use crate::args::{Args, Family, Source};
 use crate::ports::PortChoice;
+use crate::wide::{self, Wide};
 
 /// More than a list of targets ever needs; a larger file is a mistake.
 const MAX_LIST: u64 = 1 << 30;
@@ -28,6 +29,10 @@ const MAX_TEXTS: usize = 256;
 pub(crate) struct Gathered {
     /// Hosts and their ports, not yet made disjoint.
     pub(crate) entries: Vec<(AddressSet, Ports)>,
+    /// Ranges whose hosts are still to be found.
+    pub(crate) wide: Vec<Wide>,
+    /// No port is asked.
+    pub(crate) hosts_only: bool,
     /// Hosts named singly.
     pub(crate) named: AddressSet,
     /// Never to be asked.
@@ -45,10 +50,29 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    /// Every address that has a port to be asked and is not excluded.
+    /// Every address that has a port to be asked, or is looked for, and is not excluded.
     pub(crate) fn asked(&self) -> AddressSet {
-        let asked = self.entries.iter().filter(|(_, ports)| !ports.is_empty());
+        let asked = self.entries.iter().filter(|(_, ports)| self.hosts_only || !ports.is_empty());
         self.excluded.apply(&asked.flat_map(|(hosts, _)| hosts.ranges()).collect())
+    }
+
+    /// Puts the hosts that were found in the place of the ranges they are of, in the same order.
+    pub(crate) fn put(&mut self, nodes: &[Vec<Address>]) {
+        for (wide, nodes) in std::mem::take(&mut self.wide).into_iter().zip(nodes) {
+            let (entry, warning) = wide.found(nodes);
+            self.entries.push(entry);
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Every address that was asked for, excluded or not.
+    pub(crate) fn hosts(&self) -> AddressSet {
+        self.entries.iter().flat_map(|(hosts, _)| hosts.ranges()).collect()
+    }
+
+    /// Whether some of what is asked was not named singly.
+    pub(crate) fn has_ranges(&self) -> bool {
+        !self.asked().difference(&self.named).is_empty()
     }
 }
 
@@ -77,6 +101,8 @@ pub(crate) fn gather(args: &Args, catalogue: &PortSet) -> Result<Gathered> {
     warnings.append(&mut found.warnings);
     Ok(Gathered {
         entries: found.entries,
+        wide: found.wide,
+        hosts_only: args.hosts_only,
         named: found.named.into_iter().collect(),
         excluded,
         names: found.names.into_iter().collect(),
@@ -95,6 +121,7 @@ struct Found {
     names: BTreeMap<Address, Untrusted>,
     warnings: Vec<Warning>,
     names_missing: bool,
+    wide: Vec<Wide>,
     /// Addresses that are no host's: left out of ranges, asked only if named.
     no_hosts: AddressSet,
 }
@@ -111,10 +138,20 @@ impl Found {
         let addresses = look_up(&targets, args.family);
         let mut unwanted = 0;
         for target in targets {
+            if args.hosts_only && target.ports.is_some() {
+                bail!(
+                    "{}: -sn asks no ports, so none can be named with a host",
+                    target.text.escaped_short(60)
+                )
+            }
             let ports = ports.of(target.ports.as_ref());
             let single = match target.what {
                 What::Range(set) => {
                     let set = of_family(&set, args.family).difference(&self.no_hosts);
+                    if wide::of(&excluded.apply(&set)).is_some() {
+                        self.wide.push(Wide::new(target.text, excluded.apply(&set), ports)?);
+                        continue;
+                    }
                     unwanted += usize::from(set.is_empty());
                     self.entries.push((set, ports));
                     continue;
@@ -184,7 +221,7 @@ impl Found {
     }
 
     fn refuse_nothing(&self, unwanted: usize) -> Result<()> {
-        let any = self.entries.iter().any(|(set, _)| !set.is_empty());
+        let any = self.entries.iter().any(|(set, _)| !set.is_empty()) || !self.wide.is_empty();
         if any || self.warnings.iter().any(|warning| matches!(warning, Warning::Excluded { .. })) {
             return Ok(());
         }

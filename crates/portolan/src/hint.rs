@@ -2,6 +2,15 @@
 
 use portolan_explain::Lang;
 
+/// A hint alone, with its line end.
+pub(crate) fn alone(lang: Lang, hint: &str) -> String {
+    let advice = match lang {
+        Lang::En => "hint:",
+        Lang::Fr => "conseil\u{a0}:",
+    };
+    format!("{advice} {hint}\n")
+}
+
 /// The lines for stderr, each with its line end. Strangers' text must have been escaped before.
 pub(crate) fn told(lang: Lang, message: &str, hint: Option<&str>) -> String {
     let (error, advice) = match lang {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod checkpoint;
 mod door;
 mod exit;
 mod gather;
@@ -12,7 +13,11 @@ mod pipe;
 mod ports;
 mod run;
 mod scope;
+mod seek;
 mod stop;
+mod user;
+mod vendors;
 mod view;
+mod wide;
 
 pub use run::main;

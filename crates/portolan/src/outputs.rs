@@ -1,6 +1,5 @@
 //! Which sinks a command line asks for, opened before the first probe.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -13,10 +12,13 @@ use portolan_report::{
     Context, Fan, Format, Names, PanelOptions, SinkError, TalkOptions, TalkSink, TextOptions, TickerOptions,
     TickerSink,
 };
+use portolan_sys::privilege::User;
 use portolan_target::services;
 
 use crate::args::{Args, Color, Stdout};
 use crate::stop::Stop;
+use crate::user;
+use crate::vendors::vendor;
 use crate::view::{KeySink, View};
 
 /// The name under which a failure of standard output is told.
@@ -55,12 +57,15 @@ fn is_quiet(error: &SinkError) -> bool {
 }
 
 impl Outputs {
-    /// Opens everything that `args` asks for; `stop` is what a key may raise.
+    /// Opens everything that `args` asks for, new files as `owner`'s; `stop` is what a key may raise. A run that goes on with
+    /// another adds to its files.
     pub(crate) fn open(
         args: &Args,
+        goes_on: bool,
         names: &Arc<Names>,
         env: &dyn Fn(&str) -> Option<String>,
         stop: &Stop,
+        owner: Option<User>,
     ) -> Result<Self> {
         let stdout = io::stdout();
         let screen = Screen::of(args, env);
@@ -78,6 +83,7 @@ impl Outputs {
         let context = Context {
             names: Arc::clone(names),
             service: services::name,
+            vendor,
             text,
             flush_lines: true,
             progress_every: view.event_every,
@@ -101,11 +107,11 @@ impl Outputs {
         }
         sinks.push((STDOUT.to_owned(), sink(on_stdout, out, &context)));
         for path in &args.json_files {
-            let file = create(path).with_context(|| format!("-oJ {}", shown(path)))?;
+            let file = create(path, goes_on, owner).with_context(|| format!("-oJ {}", shown(path)))?;
             sinks.push((shown(path), sink("ndjson", file, &context)));
         }
         for path in &args.text_files {
-            let file = create(path).with_context(|| format!("-oN {}", shown(path)))?;
+            let file = create(path, goes_on, owner).with_context(|| format!("-oN {}", shown(path)))?;
             let text = TextOptions { width: None, color: false, ascii: false, ..context.text.clone() };
             sinks.push((shown(path), sink("text", file, &Context { text, ..context.clone() })));
         }
@@ -252,8 +258,8 @@ fn sink(format: &str, out: Box<dyn Write + Send>, context: &Context) -> Box<dyn 
     }
 }
 
-fn create(path: &Path) -> io::Result<Box<dyn Write + Send>> {
-    Ok(Box::new(BufWriter::new(File::create(path)?)))
+fn create(path: &Path, goes_on: bool, owner: Option<User>) -> io::Result<Box<dyn Write + Send>> {
+    Ok(Box::new(BufWriter::new(user::create(path, goes_on, owner)?)))
 }
 
 fn columns(terminal: &impl AsFd) -> Option<usize> {

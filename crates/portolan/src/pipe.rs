@@ -209,7 +209,7 @@ mod tests {
     fn line(trace: &mut impl Trace, nth: u64) {
         let probe = ProbeId { slot: 0, tag: 0 };
         let to = Endpoint::tcp(std::net::Ipv4Addr::LOCALHOST.into(), 80);
-        trace.request(Instant::ZERO, Some(Asked { nth, to }), &Request::Abandon(probe));
+        trace.request(Instant::ZERO, Some(Asked { nth, to, ping: None }), &Request::Abandon(probe));
     }
 
     #[test]

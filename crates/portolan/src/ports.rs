@@ -38,6 +38,10 @@ impl PortChoice {
             choice.without = choice.without.union(&Ports { tcp: spec.tcp, udp: spec.udp });
         }
         choice.ports = choice.asked(ports);
+        if args.hosts_only {
+            choice.ports = Ports::default();
+            return Ok((choice, warnings));
+        }
         if choice.ports.is_empty() {
             bail!("--exclude-ports leaves no port to scan");
         }

@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,21 +7,26 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use portolan_explain::Lang;
 use portolan_model::sockets::{Sockets, Traced};
-use portolan_model::{Begin, Untrusted, Why};
-use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive};
+use portolan_model::{Begin, Ended, Ping, Transport, Untrusted};
+use portolan_net::NetError;
+use portolan_scan::{Engine, Fold, Outlet, Plan, PlanSpec, Settled, Shard, Timing, drive_kept};
 use portolan_sys::terminal::AsFound;
 use portolan_sys::{clock, privilege};
-use portolan_target::partition;
+use portolan_target::{Ports, partition};
 
-use crate::args::{self, Args, Parsed};
-use crate::door::{Denied, Way};
+use crate::args::{self, Args, ArgsError, Parsed, Resume};
+use crate::checkpoint::{CheckpointError, Keep, quoted};
+use crate::door::{Denied, Way, Wish, interface_is_wrong};
 use crate::exit::{self, DONE, FAILED};
 use crate::gather::{Gathered, gather};
 use crate::hint;
 use crate::outputs::Outputs;
 use crate::pipe::Pipe;
 use crate::scope::{self, TooPublic};
+use crate::seek;
 use crate::stop::Stop;
+use crate::user;
+use crate::wide::TooWide;
 
 /// The published JSON Schema of NDJSON output.
 const SCHEMA: &str = include_str!("../../../docs/schema/portolan-1.json");
@@ -31,7 +36,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
     let env = |name: &str| std::env::var(name).ok();
     let (lang, hints, result) = match args::parse(argv.iter().cloned(), &env) {
-        Ok(Parsed::Run(args)) => (args.lang, args.hints, run(&args, &argv, &env)),
+        Ok(Parsed::Run(args)) => (args.lang, args.hints, run(&args, &argv, &env, None)),
+        Ok(Parsed::Resume(now)) => (now.lang, now.hints, resume(&now, &argv, &env)),
         Ok(Parsed::Print(text)) => (Lang::En, true, print(&text)),
         Ok(Parsed::Schema) => (Lang::En, true, print(SCHEMA)),
         Err(error) => {
@@ -43,55 +49,128 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         let complain =
             |message: &str, advice: Option<&str>| complain(lang, message, advice.filter(|_| hints));
         if let Some(denied) = error.downcast_ref::<Denied>() {
-            complain(denied.message(lang), Some(&denied.advice(lang)));
+            complain(&denied.message(lang), Some(&denied.advice(lang)));
         } else if let Some(refused) = error.downcast_ref::<TooPublic>() {
             complain(&refused.message(lang), Some(refused.advice(lang)));
+        } else if let Some(unusable) = error.downcast_ref::<CheckpointError>() {
+            complain(&unusable.message(lang), unusable.advice(lang).as_deref());
+        } else if let Some(refused) = error.downcast_ref::<ArgsError>() {
+            complain(&refused.message, refused.hint.as_deref());
+        } else if let Some(refused) = error.downcast_ref::<TooWide>() {
+            complain(&refused.message(lang), Some(refused.advice(lang)));
         } else {
-            complain(&in_one_line(&error), None);
+            let interface = error.downcast_ref::<NetError>();
+            let interface = interface.and_then(|error| interface_is_wrong(error, lang));
+            complain(&interface.unwrap_or_else(|| in_one_line(&error)), None);
         }
         FAILED
     }))
 }
 
-/// A scan, from what was typed to the exit code.
-fn run(args: &Args, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
+/// A scan that was stopped, from where it was stopped.
+fn resume(now: &Resume, argv: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Result<u8> {
+    let keep = Keep::resume(&now.file)?;
+    if keep.is_complete() {
+        let path = quoted(&now.file);
+        talk(&match now.lang {
+            Lang::En => format!("{path}: this scan is complete, nothing is left to ask\n"),
+            Lang::Fr => format!("{path}\u{a0}: ce balayage est complet, il ne reste rien à interroger\n"),
+        });
+        return Ok(DONE);
+    }
+    let args = args::resumed(keep.argv(), now, env)?;
+    keep.enter()?;
+    let args = Args { seed: keep.seed(), hints: args.hints && now.hints, ..args };
+    run(&args, argv, env, Some(keep))
+}
+
+/// A scan, from what was typed to the exit code. `resumed`: where an earlier run of it left off.
+fn run(
+    args: &Args,
+    argv: &[OsString],
+    env: &dyn Fn(&str) -> Option<String>,
+    resumed: Option<Keep>,
+) -> Result<u8> {
     let stop = Stop::install().context("listen to signals")?;
     let _terminal = AsFound;
-    let gathered = gather(args, &portolan_detect::udp_ports())?;
+    let mut keep = match (&resumed, &args.checkpoint) {
+        (None, Some(path)) => Some(Keep::new(path, argv)?),
+        _ => resumed,
+    };
+    let mut gathered = gather(args, &portolan_detect::udp_ports())?;
     // Before anything is opened: a refused scan leaves no trace.
     scope::admit(&gathered.asked(), args.authorised.is_some(), scope::attached)?;
-    let (way, door) = Way::open(args.method, args.tcp, &gathered.entries, gathered.excluded.addresses())?;
+    let (way, door) =
+        Way::open(&Wish::of(args, &gathered)?, &gathered.entries, gathered.excluded.addresses())?;
+    if let Some(wide) = gathered.wide.first().filter(|_| !way.packets) {
+        return Err(wide.refused(true).into());
+    }
+    gathered.put(&way.nodes);
+    // What was found is of a prefix of ours, whose length the guard may not believe.
+    scope::admit(&gathered.asked(), args.authorised.is_some(), scope::attached)?;
     let plan = plan(args, &gathered, &way)?;
+    let goes_on = keep.as_ref().is_some_and(Keep::is_resumed);
+    let from = keep.as_ref().map(|keep| keep.from(&plan)).transpose()?.unwrap_or_default();
     let names = Arc::new(gathered.names);
-    let outputs = Outputs::open(args, &names, env, &stop)?;
+    let user = user::behind_sudo(env);
+    let outputs = Outputs::open(args, goes_on, &names, env, &stop, user)?;
+    // If it can be written now, it can be at the end; and whatever happens until then, no file is without a scan.
+    keep.as_mut().map_or(Ok(()), |keep| keep.write(plan.seed(), &from))?;
     let (failures, progress_every) = (outputs.failures(), outputs.progress_every());
     // Everything that needs a privilege is open, and no thread has started that would keep one.
-    privilege::drop_all().context("give up privileges")?;
-    let mut door = door.with_lanes(&plan, &gathered.entries)?;
-    let engine = Engine::new(plan.clone(), door.capacity());
+    privilege::drop_all(user).with_context(|| match user {
+        Some(user) => format!("give up privileges, and become user {} (SUDO_UID)", user.uid),
+        None => "give up privileges".to_owned(),
+    })?;
+    let door = door.with_lanes(&plan, &gathered.entries)?;
+    let mut engine = Engine::resume(plan.clone(), door.capacity(), &from);
     let mut pipe =
         Pipe::start(Box::new(outputs), trace_out(args), stop, progress_every).context("start the writer")?;
-    pipe.begin(begin(args, argv, &plan, (&engine, way.why), gathered.targets, gathered.exclusions));
+    pipe.begin(begin(args, argv, &plan, (&engine, &way), gathered.targets, gathered.exclusions));
     for warning in gathered.warnings {
         pipe.push(Settled::Warning(Box::new(warning)));
     }
+    // Either way the door is closed here, while the writer is still at it: the kernel takes a moment for each of the two.
     let finish = if args.packet_trace {
         let mut door = Traced::new(door, pipe.trace());
-        drive(engine, &mut door, &mut pipe)
+        drive_kept(&mut engine, &mut door, &mut pipe)
     } else {
-        drive(engine, &mut door, &mut pipe)
+        let mut door = door;
+        drive_kept(&mut engine, &mut door, &mut pipe)
     };
     let code = exit::of_scan(&finish, gathered.names_missing);
-    // Which sinks failed stands in `failures`; the writer's own result says no more.
-    let _ = pipe.close(finish);
+    let interrupted = finish.ended == Ended::Interrupted;
+    // Which sinks failed stands in `failures`; the writer's own result says only whether any of them kept everything.
+    let written = pipe.close(finish).is_ok();
     let told = failures.told();
     for failure in &told {
         complain(args.lang, &failure.to_string(), None);
+    }
+    // What nobody kept is to be asked again: then the file stays as it was at the start.
+    if let Some(keep) = keep.as_mut().filter(|_| written && told.is_empty()) {
+        keep.write(plan.seed(), &engine.checkpoint())?;
+    }
+    if interrupted && args.hints && io::stderr().is_terminal() {
+        talk(&hint::alone(args.lang, &how_to_go_on(args.lang, keep.as_ref())));
     }
     match (told.is_empty(), failures.reader_left()) {
         (false, _) => Ok(FAILED),
         (true, true) => Ok(DONE),
         (true, false) => Ok(code),
+    }
+}
+
+/// What can be done about a scan that was stopped.
+fn how_to_go_on(lang: Lang, keep: Option<&Keep>) -> String {
+    match (keep.map(|keep| quoted(keep.path())), lang) {
+        (Some(path), Lang::En) => format!("portolan --resume {path} goes on from here"),
+        (Some(path), Lang::Fr) => format!("portolan --resume {path} reprend d’ici"),
+        (None, Lang::En) => {
+            "with --checkpoint FILE, --resume FILE goes on where a scan was stopped".to_owned()
+        }
+        (None, Lang::Fr) => {
+            "avec --checkpoint FICHIER, --resume FICHIER reprend un balayage là où il fut arrêté".to_owned()
+        }
     }
 }
 
@@ -105,7 +184,11 @@ fn plan(args: &Args, gathered: &Gathered, way: &Way) -> Result<Plan> {
     let Some(timing) = Timing::template(args.timing) else {
         bail!("-T{}: there are templates 0 to 5", args.timing)
     };
-    let products = partition(gathered.entries.clone());
+    let products = if args.hosts_only {
+        vec![(gathered.hosts(), Ports::default())]
+    } else {
+        partition(gathered.entries.clone())
+    };
     let mut named = gathered.named.clone();
     if args.assume_up {
         named = products.iter().fold(named, |named, (hosts, _)| named.union(hosts));
@@ -116,6 +199,8 @@ fn plan(args: &Args, gathered: &Gathered, way: &Way) -> Result<Plan> {
         excluded: gathered.excluded.clone(),
         tcp: way.tcp,
         own: way.own.clone(),
+        discovery: None,
+        hosts_only: args.hosts_only,
         fold: if args.all { Fold::Never } else { Fold::Auto },
         timing,
         max_rate: args.max_rate,
@@ -129,14 +214,14 @@ fn plan(args: &Args, gathered: &Gathered, way: &Way) -> Result<Plan> {
         // Not the seed, which everybody may read: who knows this could forge answers.
         secret: (random(), random()),
     };
-    Ok(Plan::new(spec)?)
+    Ok(seek::plan(spec, args, way.packets)?)
 }
 
 fn begin(
     args: &Args,
     argv: &[OsString],
     plan: &Plan,
-    (engine, why): (&Engine, Option<Why>),
+    (engine, way): (&Engine, &Way),
     targets: Vec<Untrusted>,
     excluded: Vec<Untrusted>,
 ) -> Begin {
@@ -151,8 +236,12 @@ fn begin(
         udp_ports: plan.main_ports().udp.to_string(),
         addresses: u128::from(plan.hosts()),
         endpoints: plan.endpoints(),
+        hosts_only: args.hosts_only,
+        pings: pings(plan, way.packets),
         methods: plan.methods(),
-        why,
+        why: way.why,
+        answers_kept: way.answers_kept,
+        udp_by: plan.asks(Transport::Udp).then_some(way.datagrams),
         strategy: plan.strategy().name(),
         seed: plan.seed(),
         timing: args.timing,
@@ -160,6 +249,13 @@ fn begin(
         window: engine.window(),
         shard: (plan.shard().index, plan.shard().count),
     }
+}
+
+/// How hosts are looked for, in the order of asking.
+fn pings(plan: &Plan, packets: bool) -> Vec<Ping> {
+    let Some(discovery) = plan.discovery() else { return Vec::new() };
+    let neighbour = packets.then_some(Ping::Neighbour);
+    neighbour.into_iter().chain(discovery.pings.iter().copied()).collect()
 }
 
 /// A number that differs from run to run and that nobody can guess. As the seed it stands in the record, so that any
@@ -190,6 +286,10 @@ fn print(text: &str) -> Result<u8> {
 }
 
 fn complain(lang: Lang, message: &str, hint: Option<&str>) {
+    talk(&hint::told(lang, message, hint));
+}
+
+fn talk(text: &str) {
     // Nobody is left to tell if stderr itself is gone.
-    let _ = io::stderr().write_all(hint::told(lang, message, hint).as_bytes());
+    let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use portolan_explain::icmp_reason;
 use portolan_model::sockets::{Asked, Capacity, Event, Outcome, Request, Sockets, Trace, Traced};
-use portolan_model::{Check, Endpoint, Icmp, IcmpFamily, Instant, Piece, Transport, UdpProbe};
+use portolan_model::{Check, Endpoint, Icmp, IcmpFamily, Instant, Method, Piece, Transport, UdpProbe};
 use portolan_report::TraceLines;
 use portolan_scan::technique::tcp;
 use portolan_scan::{Engine, Plan, PlanSpec, Settled, drive};
@@ -80,7 +80,7 @@ fn an_icmp_error_has_the_same_name_in_the_trace_and_in_a_verdict() {
             (0..=u8::MAX).flat_map(|icmp_type| (0..=20).map(move |code| (icmp_type, code)))
         {
             let icmp = Icmp { family, icmp_type, code, from: None, ttl: None };
-            let judged = format!("{:?}", tcp::judge(endpoint, &Outcome::Icmp(icmp), None));
+            let judged = format!("{:?}", tcp::judge((endpoint, Method::Syn), &Outcome::Icmp(icmp), None));
             let reason = format!("reason: {:?},", icmp_reason(&icmp));
             assert!(judged.contains(&reason), "{icmp_type}/{code}: {judged}, not {reason}");
         }
@@ -170,7 +170,10 @@ struct Notebook(Passed);
 impl Trace for Notebook {
     fn request(&mut self, _at: Instant, about: Option<Asked>, request: &Request) {
         let to = match request {
-            Request::Connect { to, .. } | Request::Syn { to, .. } | Request::Datagram { to, .. } => Some(*to),
+            Request::Connect { to, .. }
+            | Request::Syn { to, .. }
+            | Request::Ack { to, .. }
+            | Request::Datagram { to, .. } => Some(*to),
             Request::Ping { to, ping, .. } => Some(Endpoint::tcp(*to, ping.port().unwrap_or(0))),
             Request::Abandon(_) => None,
         };

@@ -32,7 +32,7 @@ fn ndjson(world: World) -> Vec<u8> {
     let plan = Plan::new(spec).unwrap();
     let mut door = world.sockets();
     let engine = Engine::new(plan.clone(), door.capacity());
-    let mut sink = NdjsonSink::new(Vec::new(), Arc::new(Names::default()), services::name, false);
+    let mut sink = NdjsonSink::new(Vec::new(), Arc::new(Names::default()), (services::name, |_| None), false);
     sink.begin(&begin(&plan, &engine)).unwrap();
     let finish = drive(engine, &mut door, &mut |settled: Settled| {
         match settled {
@@ -61,8 +61,12 @@ fn begin(plan: &Plan, engine: &Engine) -> Begin {
         udp_ports: plan.main_ports().udp.to_string(),
         addresses: u128::from(plan.hosts()),
         endpoints: plan.endpoints(),
+        hosts_only: false,
+        pings: vec![],
         methods: vec![Method::Connect],
         why: Some(portolan_model::Why::MayNotCapture),
+        answers_kept: None,
+        udp_by: None,
         strategy: plan.strategy().name(),
         seed: plan.seed(),
         timing: plan.timing().template,

@@ -13,12 +13,12 @@ use super::{counted_from_here, scans};
 /// The table as a terminal of 100 columns sees it, with reasons.
 pub(crate) fn text() -> u64 {
     let options = TextOptions { width: Some(100), color: true, reason: true, ..TextOptions::default() };
-    written(TextSink::new(io::sink(), Arc::new(Names::default()), services::name, options))
+    written(TextSink::new(io::sink(), Arc::new(Names::default()), (services::name, |_| None), options))
 }
 
 /// NDJSON, line by line.
 pub(crate) fn ndjson() -> u64 {
-    written(NdjsonSink::new(io::sink(), Arc::new(Names::default()), services::name, true))
+    written(NdjsonSink::new(io::sink(), Arc::new(Names::default()), (services::name, |_| None), true))
 }
 
 fn written(mut sink: impl Sink) -> u64 {

@@ -65,6 +65,13 @@ fn argument(flag: &Flag, lang: Lang) -> Arg {
     match flag.takes {
         Takes::Nothing => argument.action(ArgAction::SetTrue),
         Takes::Times => argument.action(ArgAction::Count),
+        Takes::Attached(name) => argument
+            .action(ArgAction::Append)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .value_name(name.of(lang))
+            .value_parser(OsStringValueParser::new()),
         Takes::Once(name) | Takes::Last(name) | Takes::Many(name) => argument
             .action(ArgAction::Append)
             .value_name(name.of(lang))

@@ -10,7 +10,8 @@ use clap::ArgMatches;
 use portolan_explain::Lang;
 
 use super::command::TARGETS;
-use super::flags::{FLAGS, Flag, TIMINGS, Takes};
+use super::discovery;
+use super::flags::{FLAGS, Flag, Group, TIMINGS, Takes};
 use super::problem::{About, Problem};
 use super::talk::talk;
 use super::{Args, Color, Family, Generate, Method, Ports, Source, Stdout};
@@ -23,6 +24,7 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
     let mut exclude_files = Vec::new();
     typed.all("excludefile").for_each(|path| push_new(&mut exclude_files, Source::of(path)));
     let (stdout, json_files, text_files) = outputs(&typed)?;
+    let discovery = discovery::discovery(&typed)?;
     let args = Args {
         targets,
         lists,
@@ -30,21 +32,26 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
         exclude_files,
         resolve_all: typed.is_set("resolve-all"),
         assume_up: typed.is_set("no-ping"),
+        hosts_only: discovery.hosts_only,
+        pings: discovery.pings,
+        collapse: !typed.is_set("no-collapse"),
         authorised: authorised(&typed)?,
         family: family(&typed),
         // TCP is what is asked unless UDP alone was.
-        tcp: ["syn", "connect", "tcp"].iter().any(|flag| typed.is_set(flag)) || !typed.is_set("udp"),
+        tcp: ["syn", "connect", "ack", "tcp"].iter().any(|flag| typed.is_set(flag)) || !typed.is_set("udp"),
         method: method(&typed)?,
+        interface: typed.last_text("interface")?,
         udp: typed.is_set("udp"),
         ports: ports(&typed)?,
         exclude_ports: typed.texts("exclude-ports")?,
         timing: timing(&typed)?,
-        max_rate: typed.number("max-rate", 1..=1_000_000_000)?,
+        max_rate: max_rate(&typed)?,
         min_rate: min_rate(&typed)?,
         max_retries: typed.number("max-retries", 0..=11)?.and_then(|retries| u8::try_from(retries).ok()),
         host_timeout: typed.time("host-timeout")?,
         shard: shard(&typed)?,
         seed: typed.number("seed", 0..=u64::MAX)?,
+        checkpoint: typed.all("checkpoint").last().map(PathBuf::from),
         open: typed.is_set("open"),
         reason: typed.is_set("reason"),
         all: typed.is_set("all"),
@@ -59,6 +66,10 @@ pub(super) fn scan(matches: &ArgMatches, lang: Lang) -> Result<Args, Problem> {
     };
     typed.choice("lang")?;
     check_stdin(&args)?;
+    let files = || args.json_files.iter().chain(&args.text_files);
+    if let Some(path) = args.checkpoint.as_ref().filter(|path| files().any(|file| file == *path)) {
+        return Err(Problem::SameFile { path: path.into() });
+    }
     // Last, so that a line with another mistake hears of that one.
     if args.targets.is_empty() && args.lists.is_empty() {
         return Err(Problem::NoTarget);
@@ -85,14 +96,25 @@ pub(super) fn alone(verb: &'static str, matches: &ArgMatches) -> Result<(), Prob
     if let Some(extra) = typed.all(TARGETS).next() {
         return Err(Problem::VerbAlone { verb, extra: extra.to_owned() });
     }
-    let given = |flag: &&Flag| match flag.takes {
-        Takes::Nothing => typed.is_set(flag.long),
-        Takes::Times => typed.times(flag.long) > 0,
-        _ => typed.all(flag.long).next().is_some(),
-    };
-    match FLAGS.iter().filter(|flag| flag.long != "lang").find(given) {
+    match FLAGS.iter().filter(|flag| flag.long != "lang").find(|flag| typed.is_given(flag)) {
         Some(flag) => Err(Problem::VerbAlone { verb, extra: flag.typed().into() }),
         None => Ok(()),
+    }
+}
+
+/// The file of `--resume`, if that is given. Everything but the outputs is taken from it.
+pub(super) fn resume(matches: &ArgMatches) -> Result<Option<PathBuf>, Problem> {
+    let typed = Typed(matches);
+    let Some(file) = typed.all("resume").next() else { return Ok(None) };
+    typed.check_counts()?;
+    typed.choice("lang")?;
+    if let Some(extra) = typed.all(TARGETS).next() {
+        return Err(Problem::ResumeTakes { extra: extra.to_owned() });
+    }
+    let from_file = |flag: &&Flag| flag.group != Group::Output && flag.long != "resume";
+    match FLAGS.iter().filter(from_file).find(|flag| typed.is_given(flag)) {
+        Some(flag) => Err(Problem::ResumeTakes { extra: flag.typed().into() }),
+        None => Ok(Some(file.into())),
     }
 }
 
@@ -148,8 +170,10 @@ fn method(typed: &Typed<'_>) -> Result<Method, Problem> {
     let mut asked = [
         ("-sS", Method::Syn, typed.is_set("syn")),
         ("-sT", Method::Connect, typed.is_set("connect")),
+        ("-sA", Method::Ack, typed.is_set("ack")),
         ("--method syn", Method::Syn, chosen == Some(1)),
         ("--method connect", Method::Connect, chosen == Some(2)),
+        ("--method ack", Method::Ack, chosen == Some(3)),
     ]
     .into_iter()
     .filter(|(_, _, asked)| *asked);
@@ -189,12 +213,35 @@ fn timing(typed: &Typed<'_>) -> Result<u8, Problem> {
         .ok_or_else(|| Problem::Choice { flag: flag("timing"), value })
 }
 
+const RATES: RangeInclusive<u64> = 1..=1_000_000_000;
+
+/// `--rate N`, unless it is `auto`.
+fn rate(typed: &Typed<'_>) -> Result<Option<u64>, Problem> {
+    match typed.last_text("rate")? {
+        None => Ok(None),
+        Some(value) if value == "auto" => Ok(None),
+        Some(value) => match whole(&value) {
+            Some(number) if RATES.contains(&number) => Ok(Some(number)),
+            _ => Err(Problem::Rate { value, range: RATES }),
+        },
+    }
+}
+
+/// The lower of `--rate N` and `--max-rate N`.
+fn max_rate(typed: &Typed<'_>) -> Result<Option<u64>, Problem> {
+    Ok([rate(typed)?, typed.number("max-rate", RATES)?].into_iter().flatten().min())
+}
+
 /// A floor above the ceiling could not be kept.
 fn min_rate(typed: &Typed<'_>) -> Result<Option<u64>, Problem> {
-    let least = typed.number("min-rate", 1..=1_000_000_000)?;
-    let most = typed.number("max-rate", 1..=1_000_000_000)?;
-    match (least, most) {
-        (Some(least), Some(most)) if least > most => Err(Problem::Rates { least, most }),
+    let least = typed.number("min-rate", RATES)?;
+    let (rate, most) = (rate(typed)?, typed.number("max-rate", RATES)?);
+    let lower = rate.filter(|rate| most.is_none_or(|most| *rate < most));
+    match (least, lower.or(most)) {
+        (Some(least), Some(most)) if least > most => {
+            let flag = flag(if lower.is_some() { "rate" } else { "max-rate" });
+            Err(Problem::Rates { least, flag, most })
+        }
         _ => Ok(least),
     }
 }
@@ -253,19 +300,27 @@ impl<'a> Typed<'a> {
         self.0.get_flag(id)
     }
 
+    fn is_given(&self, flag: &Flag) -> bool {
+        match flag.takes {
+            Takes::Nothing => self.is_set(flag.long),
+            Takes::Times => self.times(flag.long) > 0,
+            _ => self.all(flag.long).next().is_some(),
+        }
+    }
+
     /// How often a flag was given that may be given several times.
     pub(super) fn times(&self, id: &str) -> u8 {
         self.0.get_count(id)
     }
 
-    fn all(&self, id: &str) -> impl Iterator<Item = &'a OsStr> + use<'a> {
+    pub(super) fn all(&self, id: &str) -> impl Iterator<Item = &'a OsStr> + use<'a> {
         self.0.get_many::<OsString>(id).into_iter().flatten().map(OsString::as_os_str)
     }
 
     /// Each flag as often as the table allows, and no value empty.
     fn check_counts(&self) -> Result<(), Problem> {
         for flag in FLAGS.iter().filter(|flag| flag.takes.value().is_some()) {
-            if self.all(flag.long).any(OsStr::is_empty) {
+            if !matches!(flag.takes, Takes::Attached(_)) && self.all(flag.long).any(OsStr::is_empty) {
                 return Err(Problem::Missing { flag });
             }
             if matches!(flag.takes, Takes::Once(_)) && self.all(flag.long).nth(1).is_some() {
@@ -275,7 +330,7 @@ impl<'a> Typed<'a> {
         Ok(())
     }
 
-    fn texts(&self, id: &'static str) -> Result<Vec<String>, Problem> {
+    pub(super) fn texts(&self, id: &'static str) -> Result<Vec<String>, Problem> {
         self.all(id).map(|value| text(id, value)).collect()
     }
 
@@ -301,7 +356,7 @@ impl<'a> Typed<'a> {
     }
 
     /// The place of the value among the flag's choices.
-    fn choice(&self, id: &'static str) -> Result<Option<usize>, Problem> {
+    pub(super) fn choice(&self, id: &'static str) -> Result<Option<usize>, Problem> {
         let Some(value) = self.last_text(id)? else { return Ok(None) };
         match flag(id).choices.iter().position(|choice| *choice == value) {
             Some(place) => Ok(Some(place)),
@@ -353,7 +408,7 @@ fn time(value: &str) -> Option<Duration> {
 
 /// The row of an id. Ids are the table's own words (a test looks each up); the first row is only there
 /// so that a slip would misname a flag instead of ending the program.
-fn flag(id: &'static str) -> &'static Flag {
+pub(super) fn flag(id: &'static str) -> &'static Flag {
     Flag::of_long(id.as_bytes()).unwrap_or(&FLAGS[0])
 }
 

@@ -3,164 +3,13 @@
 //! The pre-pass, clap's command, the help, the man page and the completions all come from it. A new
 //! flag is one row here and its value in `convert.rs`.
 
-use portolan_explain::Lang;
-
-/// A text in both languages; it cannot be written in one.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Both {
-    pub(super) en: &'static str,
-    pub(super) fr: &'static str,
-}
-
-impl Both {
-    /// The text in one language.
-    pub(super) const fn of(self, lang: Lang) -> &'static str {
-        match lang {
-            Lang::En => self.en,
-            Lang::Fr => self.fr,
-        }
-    }
-}
-
-/// Shorthand for a [`Both`].
-pub(super) const fn both(en: &'static str, fr: &'static str) -> Both {
-    Both { en, fr }
-}
-
-/// What a flag wants after its name.
-#[derive(Copy, Clone, Debug)]
-pub(super) enum Takes {
-    /// Nothing; may be repeated.
-    Nothing,
-    /// Nothing; each time says it louder.
-    Times,
-    /// A value; a second one is refused, since dropping the first would scan something else.
-    Once(Both),
-    /// A value; the last one holds, so that a shell alias can be overruled.
-    Last(Both),
-    /// Values, as often as wanted.
-    Many(Both),
-}
-
-impl Takes {
-    /// The name of the value in the help.
-    pub(super) const fn value(self) -> Option<Both> {
-        match self {
-            Takes::Nothing | Takes::Times => None,
-            Takes::Once(name) | Takes::Last(name) | Takes::Many(name) => Some(name),
-        }
-    }
-}
-
-/// The headings of the help.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum Group {
-    Targets,
-    Ports,
-    How,
-    Output,
-    Other,
-}
-
-impl Group {
-    /// In the order of the help.
-    pub(super) const ALL: [Group; 5] =
-        [Group::Targets, Group::Ports, Group::How, Group::Output, Group::Other];
-
-    /// The heading.
-    pub(super) const fn title(self) -> Both {
-        match self {
-            Group::Targets => both("Targets", "Cibles"),
-            Group::Ports => both("Ports", "Ports"),
-            Group::How => both("How", "Manière"),
-            Group::Output => both("Output", "Résultats"),
-            Group::Other => both("Other", "Divers"),
-        }
-    }
-}
-
-/// One flag.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Flag {
-    /// The long name, without dashes; also clap's id.
-    pub(super) long: &'static str,
-    /// Another spelling of the long name, read as if it were that.
-    pub(super) also: Option<&'static str>,
-    /// The short form as typed, without its dash: one letter (`p`) or nmap's fixed name (`iL`).
-    pub(super) short: Option<&'static str>,
-    pub(super) takes: Takes,
-    /// The only values accepted, if they can be listed.
-    pub(super) choices: &'static [&'static str],
-    pub(super) group: Group,
-    /// Whether `-h` shows it; `--help` shows all that is not hidden.
-    pub(super) brief: bool,
-    pub(super) hidden: bool,
-    /// One line.
-    pub(super) help: Both,
-    /// What `--help` and the man page add.
-    pub(super) more: Option<Both>,
-}
-
-impl Flag {
-    /// As people type it, with its dashes: the short form if it has one.
-    pub(super) fn typed(&self) -> String {
-        self.short.map_or_else(|| format!("--{}", self.long), |short| format!("-{short}"))
-    }
-
-    /// The short form if it is a single letter, which is all that clap knows.
-    pub(super) fn letter(&self) -> Option<char> {
-        let mut letters = self.short?.chars();
-        letters.next().filter(|_| letters.next().is_none())
-    }
-
-    /// The flag of this long name.
-    pub(super) fn of_long(name: &[u8]) -> Option<&'static Flag> {
-        let is = |known: &str| known.as_bytes() == name;
-        FLAGS.iter().find(|flag| is(flag.long) || flag.also.is_some_and(is))
-    }
-
-    const fn new(group: Group, short: &'static str, long: &'static str, takes: Takes, help: Both) -> Self {
-        let short = if short.is_empty() { None } else { Some(short) };
-        Flag {
-            long,
-            also: None,
-            short,
-            takes,
-            choices: &[],
-            group,
-            brief: false,
-            hidden: false,
-            help,
-            more: None,
-        }
-    }
-
-    const fn brief(self) -> Self {
-        Flag { brief: true, ..self }
-    }
-
-    const fn hidden(self) -> Self {
-        Flag { hidden: true, ..self }
-    }
-
-    const fn also(self, also: &'static str) -> Self {
-        Flag { also: Some(also), ..self }
-    }
-
-    const fn choices(self, choices: &'static [&'static str]) -> Self {
-        Flag { choices, ..self }
-    }
-
-    const fn more(self, en: &'static str, fr: &'static str) -> Self {
-        Flag { more: Some(both(en, fr)), ..self }
-    }
-}
+pub(super) use super::flag::{Both, Flag, Group, Takes, both};
 
 /// The templates of `-T` by name, in the order of their numbers.
 pub(super) const TIMINGS: &[&str] = &["paranoid", "sneaky", "polite", "normal", "aggressive", "insane"];
 
 /// The values of `--method`.
-const METHODS: &[&str] = &["auto", "syn", "connect"];
+const METHODS: &[&str] = &["auto", "syn", "connect", "ack"];
 
 /// Every flag, in the order of the help.
 pub(super) const FLAGS: &[Flag] = &[
@@ -325,10 +174,25 @@ pub(super) const FLAGS: &[Flag] = &[
     .brief(),
     Flag::new(
         Group::How,
+        "sA",
+        "ack",
+        Takes::Nothing,
+        both("TCP by ACK: what is filtered; needs CAP_NET_RAW", "TCP par ACK\u{a0}: ce qui est filtré\u{a0}; exige CAP_NET_RAW"),
+    )
+    .more(
+        "An ACK of no connection is answered with a reset by open and closed ports alike: unfiltered. Silence or an ICMP error is \
+         a filter. It shows which ports a firewall lets through and whether it knows connections, and never what is open. \
+         Loopback and this machine's own addresses cannot be asked so.",
+        "Un ACK sans connexion reçoit une réinitialisation, que le port soit ouvert ou fermé\u{a0}: non filtré. Le silence ou une \
+         erreur ICMP trahit un filtre. On voit ce qu’un pare-feu laisse passer et s’il suit les connexions, jamais ce qui est \
+         ouvert. La boucle locale et les adresses de cette machine ne peuvent être interrogées ainsi.",
+    ),
+    Flag::new(
+        Group::How,
         "",
         "method",
         Takes::Last(both("HOW", "MÉTHODE")),
-        both("TCP by this method: auto, syn, connect", "TCP par cette méthode\u{a0}: auto, syn, connect"),
+        both("TCP by this method: auto, syn, connect, ack", "TCP par cette méthode\u{a0}: auto, syn, connect, ack"),
     )
     .choices(METHODS),
     Flag::new(
@@ -356,10 +220,114 @@ pub(super) const FLAGS: &[Flag] = &[
     ),
     Flag::new(
         Group::How,
+        "e",
+        "interface",
+        Takes::Once(both("NAME", "NOM")),
+        both("send and hear by this interface alone", "n’émettre et n’entendre que par cette interface"),
+    )
+    .more(
+        "Without it the routing table decides, and one scan may use several interfaces. With it, a target that no route by \
+         this interface leads to is unknown (local-no-route), and so are this machine’s own addresses, unless the interface \
+         is lo. Packets that the kernel sends by connect or over UDP keep to it since Linux 5.7 without privilege.",
+        "Sans elle, la table de routage décide, et un balayage peut passer par plusieurs interfaces. Avec elle, une cible à \
+         laquelle ne mène aucune route par cette interface est unknown (local-no-route), de même que les adresses de cette \
+         machine, sauf si l’interface est lo. Ce que le noyau émet par connect ou en UDP s’y tient depuis Linux 5.7 sans \
+         privilège.",
+    ),
+    Flag::new(
+        Group::How,
+        "sn",
+        "hosts-only",
+        Takes::Nothing,
+        both("find hosts and ask no ports", "trouver les hôtes, n’interroger aucun port"),
+    )
+    .old("sP")
+    .brief()
+    .more(
+        "Tells which hosts are there, and by what that is known; on a link of this machine with their hardware addresses and \
+         who made them. Singly named hosts are looked for too.",
+        "Dit quels hôtes sont là, et à quoi cela se voit\u{a0}; sur un lien de cette machine avec leur adresse matérielle et son \
+         fabricant. Les hôtes nommés un à un sont cherchés aussi.",
+    ),
+    Flag::new(
+        Group::How,
+        "PS",
+        "ping-syn",
+        Takes::Attached(PORTS),
+        both("look for hosts by SYN to these ports (80)", "chercher les hôtes par SYN vers ces ports (80)"),
+    )
+    .more(
+        "The ports hang on the flag: -PS22,443. Without CAP_NET_RAW, by connect. Several of the flags that begin with P are all \
+         asked, of singly named hosts too; a host on a link of this machine is always asked by ARP or neighbour discovery \
+         first, and that decides. Without any of them portolan looks for the hosts of a range, if it may send packets and has \
+         many ports to ask, by echo, SYN to 443, ACK to 80 and timestamp.",
+        "Les ports tiennent à l’option\u{a0}: -PS22,443. Sans CAP_NET_RAW, par connect. Plusieurs options qui commencent par P \
+         s’ajoutent, et valent aussi pour les hôtes nommés un à un\u{a0}; un hôte sur un lien de cette machine est toujours \
+         interrogé d’abord par ARP ou découverte de voisins, et cela tranche. Sans aucune d’elles, portolan cherche les hôtes \
+         d’une plage, s’il peut émettre des paquets et a beaucoup de ports à interroger, par écho, SYN vers 443, ACK vers 80 \
+         et horodatage.",
+    ),
+    Flag::new(
+        Group::How,
+        "PA",
+        "ping-ack",
+        Takes::Attached(PORTS),
+        both("the same by ACK (80); needs CAP_NET_RAW", "de même par ACK (80)\u{a0}; exige CAP_NET_RAW"),
+    ),
+    Flag::new(
+        Group::How,
+        "PU",
+        "ping-udp",
+        Takes::Attached(PORTS),
+        both("the same by UDP (40125); needs CAP_NET_RAW", "de même par UDP (40125)\u{a0}; exige CAP_NET_RAW"),
+    ),
+    Flag::new(
+        Group::How,
+        "PE",
+        "ping-echo",
+        Takes::Nothing,
+        both("the same by ICMP echo; needs CAP_NET_RAW", "de même par écho ICMP\u{a0}; exige CAP_NET_RAW"),
+    ),
+    Flag::new(
+        Group::How,
+        "PP",
+        "ping-timestamp",
+        Takes::Nothing,
+        both("the same by ICMP timestamp (IPv4); needs CAP_NET_RAW", "de même par horodatage ICMP (IPv4)\u{a0}; exige CAP_NET_RAW"),
+    ),
+    Flag::new(
+        Group::How,
+        "PR",
+        "ping-neighbour",
+        Takes::Nothing,
+        both("by ARP or neighbour discovery; needs CAP_NET_RAW", "par ARP ou découverte de voisins\u{a0}; exige CAP_NET_RAW"),
+    )
+    .more(
+        "It finds the hosts on links of this machine, which are always asked so first. Hosts behind a router are asked by echo, \
+         if no other of these flags is given.",
+        "Trouve les hôtes sur les liens de cette machine, toujours interrogés ainsi d’abord. Ceux derrière un routeur le sont par \
+         écho, si aucune autre de ces options n’est donnée.",
+    ),
+    Flag::new(
+        Group::How,
         "Pn",
         "no-ping",
         Takes::Nothing,
         both("ask every port of ranges, even of silent hosts", "plages : chaque port, même des hôtes muets"),
+    )
+    .old("P0"),
+    Flag::new(
+        Group::How,
+        "",
+        "no-collapse",
+        Takes::Nothing,
+        both("ask every address of aliased IPv6 ranges", "interroger chaque adresse des plages IPv6 à alias"),
+    )
+    .more(
+        "If all of the first addresses asked of a long IPv6 range answer alike, one machine seems to answer for the whole \
+         range, and the rest of it is left out unless this is given.",
+        "Si toutes les premières adresses d’une longue plage IPv6 répondent pareil, une seule machine semble répondre pour \
+         toute la plage, et le reste en est omis, sauf avec cette option.",
     ),
     Flag::new(
         Group::How,
@@ -387,11 +355,28 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::new(
         Group::How,
         "",
+        "rate",
+        Takes::Once(both("auto|N", "auto|N")),
+        both("as fast as nothing gets lost (auto), at most N", "aussi vite que rien ne se perd (auto), au plus N"),
+    )
+    .brief()
+    .more(
+        "auto, the default, asks faster as long as answers come quickly and all of them do, and slower where a queue \
+         stands on the way, where loss falls with the pace, and where this machine drops something itself. N probes a \
+         second are reached where the path bears them, and never passed; of --rate, --max-rate and -T the lowest holds. \
+         What it was, and why, stands at the end.",
+        "auto, par défaut, va plus vite tant que les réponses viennent vite et toutes, et moins vite quand une file \
+         d’attente se forme en chemin, quand les pertes baissent avec l’allure, ou quand cette machine perd elle-même \
+         quelque chose. N sondes par seconde sont atteintes où le chemin les supporte, et jamais dépassées\u{a0}; de --rate, \
+         --max-rate et -T, le plus bas vaut. Le débit et ses raisons figurent à la fin.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
         "max-rate",
         Takes::Once(NUMBER),
         both("at most N probes a second", "au plus N sondes par seconde"),
-    )
-    .brief(),
+    ),
     Flag::new(
         Group::How,
         "",
@@ -449,6 +434,37 @@ pub(super) const FLAGS: &[Flag] = &[
             "the seed of every order: same seed, same order",
             "la graine de tout ordre\u{a0}: même graine, même ordre",
         ),
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "checkpoint",
+        Takes::Once(FILE),
+        both("keep in FILE where the scan is, for --resume", "garder dans FICHIER où en est le balayage, pour --resume"),
+    )
+    .more(
+        "If the scan is stopped (Ctrl-C, SIGTERM, the key q), FILE says what is settled and what is left, and --resume goes \
+         on from there. It is written before anything is sent and again at the end, each time whole or not at all. A \
+         file that is no checkpoint, or that of a scan which is not finished, is not overwritten.",
+        "Si le balayage est arrêté (Ctrl-C, SIGTERM, la touche q), FICHIER dit ce qui est établi et ce qui reste, et --resume \
+         reprend de là. Il est écrit avant tout envoi, puis à la fin, chaque fois en entier ou pas du tout. Un fichier \
+         qui n’est pas un point de reprise, ou celui d’un balayage inachevé, n’est pas écrasé.",
+    ),
+    Flag::new(
+        Group::How,
+        "",
+        "resume",
+        Takes::Once(FILE),
+        both("go on with a stopped scan; all else is in FILE", "reprendre un balayage arrêté\u{a0}; FICHIER dit le reste"),
+    )
+    .more(
+        "Targets, ports, seed and outputs are those of the first command line. Lists are read and names are looked up again; \
+         if that makes another plan, nothing is sent. Files of -oJ and -oN are added to: of several records of a \
+         port the last holds. Output flags may stand beside it, nothing else. Stopped again, it writes FILE again.",
+        "Cibles, ports, graine et sorties sont ceux de la première ligne de commande. Les listes sont relues et les noms résolus \
+         de nouveau\u{a0}; si le plan en devient un autre, rien n’est envoyé. Les fichiers de -oJ et -oN sont prolongés\u{a0}: de \
+         plusieurs enregistrements d’un port, le dernier vaut. Seules des options de sortie peuvent l’accompagner. Arrêté de \
+         nouveau, il récrit FICHIER.",
     ),
     // Output
     Flag::new(

@@ -3,7 +3,7 @@
 
 use portolan_explain::Lang;
 
-use super::flags::{Both, FLAGS, Flag, Group};
+use super::flags::{Both, FLAGS, Flag, Group, Takes};
 use super::words;
 
 /// `-h`: one screen.
@@ -116,9 +116,10 @@ fn wrapped(page: &mut String, text: &str) {
 }
 
 fn with_value(name: &str, flag: &Flag, lang: Lang) -> String {
-    match flag.takes.value() {
-        Some(value) => format!("{name} {}", value.of(lang)),
-        None => name.to_owned(),
+    match flag.takes {
+        Takes::Attached(value) if name.starts_with("--") => format!("{name}[={}]", value.of(lang)),
+        Takes::Attached(value) => format!("{name}[{}]", value.of(lang)),
+        takes => takes.value().map_or_else(|| name.to_owned(), |value| format!("{name} {}", value.of(lang))),
     }
 }
 

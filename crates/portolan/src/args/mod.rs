@@ -1,10 +1,13 @@
 //! The command line as typed: strings and simple values, nothing resolved, nothing opened.
 //!
 //! `argv` → the pre-pass (nmap's spelling) → clap → checked values. Every text for people comes in
-//! English and French. A new flag is a row in `flags.rs`, its value in `convert.rs` and its field here.
+//! English and French. A new flag is a row in `flags.rs`, its value in `convert.rs` (or a
+//! small file beside it) and its field here.
 
 mod command;
 mod convert;
+mod discovery;
+mod flag;
 mod flags;
 mod help;
 mod lang;
@@ -25,8 +28,10 @@ use std::time::Duration;
 
 use clap_complete::Shell;
 use portolan_explain::Lang;
+use portolan_model::Ping;
 
 use prepass::{Page, Verb};
+use problem::Problem;
 pub use talk::Talk;
 
 /// What a command line asks for.
@@ -34,10 +39,25 @@ pub use talk::Talk;
 pub enum Parsed {
     /// Scan.
     Run(Box<Args>),
+    /// Go on with a scan that was stopped.
+    Resume(Box<Resume>),
     /// Print this to stdout and end well: help, version, man page or a completion.
     Print(String),
     /// Print the JSON Schema of the NDJSON output.
     Schema,
+}
+
+/// `--resume FILE`: a scan whose command line stands in a file, and the flags that stand beside it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resume {
+    /// The file.
+    pub file: PathBuf,
+    /// The language of this line.
+    pub lang: Lang,
+    /// Whether advice may be given.
+    pub hints: bool,
+    /// Output flags, as the pre-pass writes them.
+    more: Vec<OsString>,
 }
 
 /// A scan as it was typed.
@@ -57,14 +77,22 @@ pub struct Args {
     pub resolve_all: bool,
     /// `-Pn`: every address of a range is taken to be a host.
     pub assume_up: bool,
+    /// `-sn`: hosts are looked for, and no port is asked.
+    pub hosts_only: bool,
+    /// `-PS`, `-PA`, `-PU`, `-PE`, `-PP`, `-PR`: how hosts are looked for; empty if that was not said.
+    pub pings: Vec<Ping>,
+    /// Long IPv6 ranges for which one machine answers are cut short; `--no-collapse` forbids it.
+    pub collapse: bool,
     /// `--authorised`, never blank: who allows a scan of many public addresses, and why.
     pub authorised: Option<String>,
     /// `-4`, `-6`.
     pub family: Family,
-    /// `-sS`, `-sT`, `--tcp`, or none of those nor UDP: TCP ports are asked.
+    /// `-sS`, `-sT`, `-sA`, `--tcp`, or none of those nor UDP: TCP ports are asked.
     pub tcp: bool,
-    /// `-sS`, `-sT`, `--method`.
+    /// `-sS`, `-sT`, `-sA`, `--method`.
     pub method: Method,
+    /// `-e`: the one interface that everything leaves by.
+    pub interface: Option<String>,
     /// `-sU`, `--udp`: UDP ports are asked. At least one of the two is true.
     pub udp: bool,
     /// `-p`, `-F`, `--top-ports`.
@@ -73,7 +101,7 @@ pub struct Args {
     pub exclude_ports: Vec<String>,
     /// `-T`, 0 to 5.
     pub timing: u8,
-    /// `--max-rate`, at least 1.
+    /// The lower of `--rate N` and `--max-rate N`, at least 1; none by `--rate auto`.
     pub max_rate: Option<u64>,
     /// `--min-rate`, at least 1 and no more than `max_rate`.
     pub min_rate: Option<u64>,
@@ -85,6 +113,8 @@ pub struct Args {
     pub shard: Option<(u32, u32)>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--checkpoint`: where it is kept how far the scan has come.
+    pub checkpoint: Option<PathBuf>,
     /// `--open`: show open ports only.
     pub open: bool,
     /// `--reason`: tell the reason of each state.
@@ -125,6 +155,8 @@ pub enum Method {
     Auto,
     /// By SYN.
     Syn,
+    /// By ACK.
+    Ack,
     /// By connect.
     Connect,
 }
@@ -200,9 +232,14 @@ pub fn parse(
         if let Some(page) = rewritten.page {
             return Ok(Parsed::Print(printed(page, lang)));
         }
-        let matches = command::parse(rewritten.words)?;
+        let words = rewritten.words;
+        let matches = command::parse(words.clone())?;
         if let Some(what) = convert::generate(&matches)? {
             return Ok(Parsed::Print(generated(what, lang)));
+        }
+        if let (Verb::Scan, Some(file)) = (rewritten.verb, convert::resume(&matches)?) {
+            let hints = !matches.get_flag("no-hints");
+            return Ok(Parsed::Resume(Box::new(Resume { file, lang, hints, more: words })));
         }
         match rewritten.verb {
             Verb::Scan => Ok(Parsed::Run(Box::new(convert::scan(&matches, lang)?))),
@@ -216,6 +253,31 @@ pub fn parse(
         }
         error
     })
+}
+
+/// The scan of an earlier command line, whose first element is the program's name, with the flags that stand beside
+/// `--resume` now.
+pub fn resumed(
+    argv: impl IntoIterator<Item = OsString>,
+    now: &Resume,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Args, ArgsError> {
+    let line: Vec<OsString> = argv.into_iter().skip(1).collect();
+    let parsed = prepass::rewrite(&line).and_then(|rewritten| {
+        let mut words = rewritten.words;
+        // Values hang on their flags by now, so a bare `--` is the one behind which there are only targets.
+        let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+        let more = now.more.iter().filter(|word| !word.as_encoded_bytes().starts_with(b"--resume="));
+        words.splice(end..end, more.cloned());
+        let lang = lang::chosen(&words, env);
+        let matches = command::parse(words)?;
+        let scans = rewritten.page.is_none() && rewritten.verb == Verb::Scan;
+        if !scans || convert::generate(&matches)?.is_some() || convert::resume(&matches)?.is_some() {
+            return Err(Problem::NoScan);
+        }
+        convert::scan(&matches, lang)
+    });
+    parsed.map_err(|problem| problem.told(now.lang))
 }
 
 /// What `--generate` makes: for packagers and `xtask`, hence hidden.

@@ -54,7 +54,6 @@ const REFUSED: &[Refused] = &[
         both("fine control of UDP", "réglage fin d’UDP"),
         Some(BY_ITSELF),
     ),
-    later(&["-sA"], both("ACK scan", "balayage ACK"), Some(BY_CONNECT)),
     later(&["-sN"], both("Null scan", "balayage Null"), Some(BY_CONNECT)),
     later(&["-sF"], both("FIN scan", "balayage FIN"), Some(BY_CONNECT)),
     later(&["-sX"], both("Xmas scan", "balayage Xmas"), Some(BY_CONNECT)),
@@ -64,12 +63,14 @@ const REFUSED: &[Refused] = &[
     later(&["-sO"], both("IP protocol scan", "balayage des protocoles IP"), Some(TCP_AND_UDP)),
     later(&["--scanflags"], both("chosen TCP flags", "drapeaux TCP au choix"), Some(BY_CONNECT)),
     // Hosts.
-    later(&["-sn", "-sP"], both("host discovery", "découverte des hôtes"), None),
     later(&["-sL"], both("list of the targets", "liste des cibles"), None),
     later(
-        &["-PS", "-PA", "-PU", "-PY", "-PE", "-PP", "-PM", "-PO", "-PR"],
-        both("host discovery", "découverte des hôtes"),
-        Some(NO_DISCOVERY),
+        &["-PY", "-PM", "-PO"],
+        both(
+            "host discovery by SCTP, address mask or IP protocol",
+            "découverte par SCTP, masque ou protocole IP",
+        ),
+        Some(OTHER_PINGS),
     ),
     later(&["-R", "--system-dns", "--dns-servers"], both("reverse names", "noms inverses"), None),
     later(&["-iR"], both("random targets", "cibles au hasard"), None),
@@ -92,7 +93,6 @@ const REFUSED: &[Refused] = &[
         None,
     ),
     // Pace.
-    later(&["--rate"], both("a wished rate", "un débit souhaité"), Some(MAX_RATE)),
     later(
         &["--min-parallelism", "--max-parallelism", "--min-hostgroup", "--max-hostgroup"],
         both("number of probes at a time", "nombre de sondes à la fois"),
@@ -122,8 +122,6 @@ const REFUSED: &[Refused] = &[
     later(&["--append-output"], both("adding to a file", "ajout à un fichier"), None),
     later(&["--pcapng"], both("capture into a file", "capture dans un fichier"), None),
     later(&["--ascii"], both("plain characters only", "caractères simples seulement"), None),
-    later(&["--resume", "--checkpoint"], both("stop and go on", "arrêt et reprise"), None),
-    later(&["-e"], both("choice of the interface", "choix de l’interface"), Some(BY_ROUTE)),
     later(&["--iflist"], both("list of the interfaces", "liste des interfaces"), None),
     // What portolan will not do.
     never(&["-S"], both("foreign source address", "adresse source d’autrui"), OWN_ADDRESSES),
@@ -157,16 +155,13 @@ const BY_CONNECT: Both =
     both("this version asks TCP by connect (-sT)", "cette version interroge TCP par connect (-sT)");
 const TCP_AND_UDP: Both =
     both("this version asks TCP and UDP ports only", "cette version n’interroge que les ports TCP et UDP");
-const NO_DISCOVERY: Both = both(
-    "this version asks the likeliest ports of each address first",
-    "cette version interroge d’abord les ports les plus probables de chaque adresse",
-);
+const OTHER_PINGS: Both =
+    both("there are -PE, -PP, -PS, -PA, -PU and -PR", "il y a -PE, -PP, -PS, -PA, -PU et -PR");
 const MAX_RATE: Both = both("--max-rate N sets a ceiling", "--max-rate N fixe un plafond");
 const BY_ITSELF: Both = both("this version decides by itself", "cette version en décide seule");
 const MAX_RETRIES: Both = both("--max-retries N sets a ceiling", "--max-retries N fixe un plafond");
 const SHUFFLED: Both = both("the order is always random", "l’ordre est toujours aléatoire");
 const NDJSON: Both = both("-oJ FILE writes NDJSON", "-oJ FICHIER écrit du NDJSON");
-const BY_ROUTE: Both = both("the routing table decides", "la table de routage en décide");
 const OWN_ADDRESSES: Both = both(
     "it sends only from the machine’s own addresses",
     "il n’envoie que depuis les adresses de la machine elle-même",

@@ -9,7 +9,8 @@
 //! 3. `-xyz` is read as getopt does: at each place the longest known short form. A switch of one
 //!    letter lets the next begin (`-nF`, `-4F`); a flag that takes a value takes the rest (`-p80`,
 //!    `-p-`, `-T4`, `-iLf`, one leading `=` dropped) or else the next argument (`-p -100`, `-oJ -`).
-//!    `-s` is followed by letters that combine (`-sTU`); `-Pn` stands alone.
+//!    `-s` is followed by letters that combine (`-sTU`); `-Pn` stands alone. The ports of `-PS22,80` hang on it: `-PS 22`
+//!    is `-PS` and a target.
 //! 4. An output's file never hangs on its flag: `-oJSON` would silently write a file called `SON`.
 //! 5. A long name with a dash too few (`-open`) is a mistake, not a bundle of letters.
 //! 6. What is refused by name (`not_yet.rs`) or unknown ends the pass. No text that begins with a
@@ -118,6 +119,7 @@ impl Pass<'_> {
             (Takes::Nothing | Takes::Times, None) => self.switch(flag, Page::Long),
             // A value that none is wanted for is clap's to refuse.
             (Takes::Nothing | Takes::Times, Some(_)) => self.words.push(argument.to_owned()),
+            (Takes::Attached(_), None) => self.switch(flag, Page::Long),
             (_, attached) => self.value(flag, attached),
         }
         Ok(())
@@ -173,6 +175,7 @@ impl Pass<'_> {
 
     fn short_value(&mut self, flag: &'static Flag, name: &str, rest: &[u8]) -> Result<(), Problem> {
         match rest {
+            [] if matches!(flag.takes, Takes::Attached(_)) => self.switch(flag, Page::Short),
             [] => self.value(flag, None),
             [b'=', value @ ..] => self.value(flag, Some(value)),
             _ if name.starts_with('o') => return Err(Problem::OutputAttached { flag }),
@@ -205,7 +208,7 @@ impl Pass<'_> {
 fn longest(text: &[u8]) -> Option<(&'static Flag, &'static str)> {
     FLAGS
         .iter()
-        .filter_map(|flag| Some((flag, flag.short?)))
+        .flat_map(|flag| [flag.short, flag.old].into_iter().flatten().map(move |short| (flag, short)))
         .filter(|(_, short)| text.starts_with(short.as_bytes()))
         .max_by_key(|(_, short)| short.len())
 }

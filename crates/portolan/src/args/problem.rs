@@ -40,15 +40,31 @@ pub(super) enum Problem {
     /// Not a span of time.
     Time { flag: &'static Flag, value: String },
     /// The floor of the rate is above its ceiling.
-    Rates { least: u64, most: u64 },
+    Rates { least: u64, flag: &'static Flag, most: u64 },
+    /// Neither `auto` nor a rate.
+    Rate { value: String, range: RangeInclusive<u64> },
     /// None of the flag's choices.
     Choice { flag: &'static Flag, value: String },
     /// Not `I/N`.
     Shard { value: String },
     /// Two flags of which one is allowed.
     Exclusive { first: String, second: String, about: About },
+    /// The ports of a ping are none.
+    PingPorts { flag: &'static Flag, value: String },
+    /// More questions whether one host is there than anybody needs.
+    ManyPings { most: usize },
+    /// Beside `-sn` something that is about ports.
+    HostsOnly { flag: &'static Flag },
+    /// `-Pn` forbids what this asks for.
+    NoPing { other: String },
+    /// A ping that only packets can carry, beside a method that sends none.
+    NeedsPackets { flag: &'static Flag, method: &'static str },
     /// Two outputs into one file.
     SameFile { path: OsString },
+    /// `--resume` with something that its file says.
+    ResumeTakes { extra: OsString },
+    /// The command line of a checkpoint is that of no scan.
+    NoScan,
     /// A verb that takes nothing got something.
     VerbAlone { verb: &'static str, extra: OsString },
     /// clap refused for a reason that the pre-pass should have met before.
@@ -140,10 +156,22 @@ impl Problem {
                     ),
                 )
             }
-            Problem::Rates { least, most } => say(
-                format!("--min-rate {least} is above --max-rate {most}"),
-                format!("--min-rate {least} dépasse --max-rate {most}"),
-            ),
+            Problem::Rates { least, flag, most } => {
+                let name = flag.typed();
+                say(
+                    format!("--min-rate {least} is above {name} {most}"),
+                    format!("--min-rate {least} dépasse {name} {most}"),
+                )
+            }
+            Problem::Rate { value, range } => {
+                let (value, low, high) = (shown(value), range.start(), range.end());
+                say(
+                    format!("--rate: '{value}' is neither auto nor a whole number from {low} to {high}"),
+                    format!(
+                        "--rate\u{a0}: «\u{a0}{value}\u{a0}» n’est ni auto ni un nombre entier de {low} à {high}"
+                    ),
+                )
+            }
             Problem::Choice { flag, value } => {
                 let (name, value, choices) = (flag.typed(), shown(value), choices(flag));
                 say(
@@ -167,6 +195,35 @@ impl Problem {
                     format!("{first} et {second} {fr}\u{a0}: gardez-en une"),
                 )
             }
+            Problem::PingPorts { flag, value } => {
+                let (name, value) = (flag.typed(), shown(value));
+                say(
+                    format!("{name}: '{value}' is no list of ports such as 22,80"),
+                    format!("{name}\u{a0}: «\u{a0}{value}\u{a0}» n’est pas une liste de ports comme 22,80"),
+                )
+            }
+            Problem::ManyPings { most } => say(
+                format!("-PS, -PA and -PU ask {most} ports at most"),
+                format!("-PS, -PA et -PU interrogent {most} ports au plus"),
+            ),
+            Problem::HostsOnly { flag } => {
+                let name = flag.typed();
+                say(
+                    format!("-sn asks no ports, so {name} has no meaning beside it"),
+                    format!("-sn n’interroge aucun port\u{a0}: {name} n’a pas de sens à côté"),
+                )
+            }
+            Problem::NoPing { other } => say(
+                format!("-Pn looks for no hosts, and {other} looks for them: keep one"),
+                format!("-Pn ne cherche aucun hôte, et {other} en cherche\u{a0}: gardez-en une"),
+            ),
+            Problem::NeedsPackets { flag, method } => {
+                let name = flag.typed();
+                say(
+                    format!("{name} is a packet of its own, and {method} sends none"),
+                    format!("{name} est un paquet à part, et {method} n’en émet aucun"),
+                )
+            }
             Problem::SameFile { path } => {
                 let path = shown(path);
                 say(
@@ -181,6 +238,19 @@ impl Problem {
                     format!("{verb} ne prend rien d’autre\u{a0}: «\u{a0}{extra}\u{a0}» est de trop"),
                 )
             }
+            Problem::ResumeTakes { extra } => {
+                let extra = shown(extra);
+                say(
+                    format!("--resume takes everything but outputs from its file: '{extra}' is too much"),
+                    format!(
+                        "--resume prend tout de son fichier, sauf les sorties\u{a0}: «\u{a0}{extra}\u{a0}» est de trop"
+                    ),
+                )
+            }
+            Problem::NoScan => say(
+                "the command line in the checkpoint is that of no scan".into(),
+                "la ligne de commande du point de reprise n’est pas celle d’un balayage".into(),
+            ),
             Problem::Syntax { told } => {
                 let told = shown(told);
                 say(format!("command line: {told}"), format!("ligne de commande\u{a0}: {told}"))
@@ -202,6 +272,14 @@ impl Problem {
             )),
             Problem::UnknownLong { typed } => command::nearest(typed).map(|near| meant(&near)),
             Problem::UnknownShort { typed } => nearest_short(typed).map(|near| meant(&near)),
+            Problem::LaterVerb { verb: "resume" } => Some(say(
+                "to go on with a scan: portolan --resume FILE".into(),
+                "pour reprendre un balayage\u{a0}: portolan --resume FICHIER".into(),
+            )),
+            Problem::NeedsPackets { method, .. } => Some(say(
+                format!("leave {method} out, or look for hosts by -PS, which connects"),
+                format!("omettez {method}, ou cherchez les hôtes par -PS, qui se connecte"),
+            )),
             Problem::LaterVerb { verb } => Some(say(
                 format!("a host of this name: portolan -- {verb}"),
                 format!("un hôte de ce nom\u{a0}: portolan -- {verb}"),

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::hint;
 
+mod resume;
+
 /// Parses a line without the program's name, in an environment of one language.
 fn parse_in(line: impl IntoIterator<Item = OsString>, locale: &'static str) -> Result<Parsed, ArgsError> {
     let argv = std::iter::once(OsString::from("portolan")).chain(line);
@@ -50,10 +52,14 @@ fn plain() -> Args {
         exclude_files: vec![],
         resolve_all: false,
         assume_up: false,
+        hosts_only: false,
+        pings: vec![],
+        collapse: true,
         authorised: None,
         family: Family::Any,
         tcp: true,
         method: Method::Auto,
+        interface: None,
         udp: false,
         ports: Ports::Default,
         exclude_ports: vec![],
@@ -64,6 +70,7 @@ fn plain() -> Args {
         host_timeout: None,
         shard: None,
         seed: None,
+        checkpoint: None,
         open: false,
         reason: false,
         all: false,
@@ -149,6 +156,11 @@ fn lines_that_mean_the_same() {
             &["-sS h", "--syn h", "h -sS --tcp", "-nsS h", "--method=syn h", "-sS --method auto h"],
         ),
         (
+            Args { method: Method::Ack, ..plain() },
+            &["-sA h", "--ack h", "h -sA --tcp", "-nsA h", "--method ack h"],
+        ),
+        (Args { method: Method::Ack, udp: true, ..plain() }, &["-sAU h", "-sUA h", "-sU -sA h"]),
+        (
             Args { method: Method::Syn, udp: true, ..plain() },
             &["-sSU h", "-sU -sS h", "--method syn --tcp -sU h"],
         ),
@@ -161,7 +173,48 @@ fn lines_that_mean_the_same() {
             Args { method: Method::Connect, udp: true, ..plain() },
             &["-sTU h", "-sUT h", "-sT -sU h", "-sU -sT h", "-sT --udp h", "--connect --udp h", "-nsTU h"],
         ),
-        (Args { assume_up: true, ..plain() }, &["-Pn h", "-nPn h", "--no-ping h"]),
+        (Args { assume_up: true, ..plain() }, &["-Pn h", "-nPn h", "--no-ping h", "-P0 h", "-nP0 h"]),
+        (
+            Args { hosts_only: true, ..plain() },
+            &["-sn h", "-sP h", "--hosts-only h", "-nsn h", "h -sn --method auto", "-sn -sn h"],
+        ),
+        (
+            Args { pings: vec![Ping::Syn(80), Ping::Ack(80), Ping::Udp(40_125)], ..plain() },
+            &[
+                "-PS -PA -PU h",
+                "-PU -PA -PS h",
+                "-PS80 -PA80 -PU40125 h",
+                "-PS -PA=80 --ping-udp h",
+                "-PS -PS80 -PA -PU h",
+            ],
+        ),
+        (
+            Args { pings: vec![Ping::Syn(22), Ping::Syn(80), Ping::Syn(443)], ..plain() },
+            &[
+                "-PS22,80,443 h",
+                "-PS22 -PS80 -PS443 h",
+                "--ping-syn=22,80,443 h",
+                "-PSssh,80,443 h",
+                "-PS22,80 h -PShttps",
+            ],
+        ),
+        (
+            Args { pings: vec![Ping::Echo, Ping::Timestamp, Ping::Neighbour], ..plain() },
+            &["-PE -PP -PR h", "-PR -PP -PE h", "--ping-echo --ping-timestamp --ping-neighbour h"],
+        ),
+        (
+            Args { pings: vec![Ping::Syn(80)], targets: vec!["22".into()], ..plain() },
+            &["-PS 22", "--ping-syn 22"],
+        ),
+        (
+            Args { pings: vec![Ping::Syn(80)], method: Method::Connect, ..plain() },
+            &["-PS -sT h", "-PS --method connect h"],
+        ),
+        (
+            Args { interface: Some("eth0".into()), ..plain() },
+            &["-e eth0 h", "-eeth0 h", "--interface eth0 h", "--interface=eth0 h", "-ne eth0 h"],
+        ),
+        (Args { collapse: false, ..plain() }, &["--no-collapse h"]),
         (Args { shard: Some((2, 4)), ..plain() }, &["--shard 2/4 h"]),
         (
             Args { authorised: Some("J.Doe,CHG-4711".into()), ..plain() },
@@ -204,7 +257,7 @@ fn lines_that_mean_the_same() {
 fn everything_at_once() {
     let all = args(
         "a b -sTU -Pn -iL f --exclude c,d --exclude e --excludefile g --resolve-all --authorised me -6 --exclude-ports 25 --exclude-ports 80 \
-         -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all --packet-trace -oJ j1 -oJ j2 -oN n --color never --no-hints",
+         -T5 --max-rate 1000 --min-rate 50 --max-retries 3 --host-timeout 90s --shard 1/3 --seed 42 --open --reason --all --packet-trace -e eth0 -oJ j1 -oJ j2 -oN n --color never --no-hints",
     );
     let wanted = Args {
         targets: vec!["a".into(), "b".into()],
@@ -228,6 +281,7 @@ fn everything_at_once() {
         reason: true,
         all: true,
         packet_trace: true,
+        interface: Some("eth0".into()),
         json_files: vec!["j1".into(), "j2".into()],
         text_files: vec!["n".into()],
         color: Color::Never,
@@ -288,6 +342,10 @@ const REFUSED: &[&str] = &[
     "h --max-rate 0",
     "h --max-rate 1k",
     "h --min-rate 2000 --max-rate 1000",
+    "h --rate fast",
+    "h --rate 0",
+    "h --rate 5 --rate auto",
+    "h --min-rate 2000 --max-rate 5000 --rate 1000",
     "h --max-retries 12",
     "h --host-timeout 0",
     "h --host-timeout 5parsecs",
@@ -327,16 +385,36 @@ const REFUSED: &[&str] = &[
     "h -x",
     "h -Pn4",
     "h -PN",
-    "h -PS22",
+    "h -PS22,",
+    "h -PS70000",
+    "h -PST:22",
+    "h -PA1-65",
+    "h -PEE",
+    "h -PY",
+    "h -PM",
+    "h -PO1",
+    "h -Pn -PS22",
+    "h -Pn -sn",
+    "h -PE --method connect",
+    "h -sT -PA22",
+    "h -sn --method connect -PR",
+    "h -sn -p80",
+    "h -sn -F",
+    "h -sn --exclude-ports 80",
+    "h -sn -sS",
+    "h -snU",
+    "h -sPT",
+    "h -sn --open",
+    "h -sL",
     "h -pn -il f",
     "h -s",
     "h -sT4",
-    "h -sA",
+    "h -sN",
     "h -sS -sT",
     "h -sS --method connect",
     "h --method half",
     "h -sSA",
-    "h -sUA",
+    "h -sUN",
     "h -sTUV",
     "h -sU4",
     "h -su",
@@ -356,7 +434,8 @@ const REFUSED: &[&str] = &[
     "schema -v",
     "h -A",
     "h -O",
-    "h -eeth0",
+    "h -e",
+    "h -e eth0 -e eth1",
     "h --script=default",
     "h --script default",
     "h -D RND:5",
@@ -407,6 +486,23 @@ fn hostile_bytes_are_shown_and_not_obeyed() {
             assert!(told.contains(r"\x1b[2J\xff"), "{told}");
             assert!(!told.chars().any(|c| c.is_control() || c == '\u{202e}'), "{told:?}");
         }
+    }
+}
+
+#[test]
+fn of_two_ceilings_the_lower_holds() {
+    let rows = [
+        ("h --rate auto", None),
+        ("h --rate 500", Some(500)),
+        ("h --rate auto --max-rate 900", Some(900)),
+        ("h --rate 500 --max-rate 900", Some(500)),
+        ("h --rate 900 --max-rate 500", Some(500)),
+    ];
+    for (line, most) in rows {
+        let Ok(Parsed::Run(args)) = parse_in(line.split(' ').map(OsString::from), "C") else {
+            panic!("{line}: refused")
+        };
+        assert_eq!(args.max_rate, most, "{line}");
     }
 }
 

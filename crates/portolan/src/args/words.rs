@@ -36,6 +36,7 @@ pub(super) const EXAMPLE_LINES: &[(&str, Both)] = &[
         both("every port, show the open ones", "tous les ports, montrer les ouverts"),
     ),
     ("portolan -sTU 192.168.1.1", both("TCP and UDP in one run", "TCP et UDP en une seule fois")),
+    ("portolan -sn 192.168.1.0/24", both("who is on the network", "qui est sur le réseau")),
     (
         "portolan -F --json 10.0.0.0/24",
         both("a network, for a program to read", "un réseau, à lire par un programme"),

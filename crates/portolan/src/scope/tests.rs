@@ -30,8 +30,7 @@ fn a_little_public_space_is_free_more_takes_a_word_and_much_is_refused() {
         ("2600::/120", None, None),
         ("2600::/120 2600::100", Some(257), None),
         ("2600::/112", Some(65_536), None),
-        ("2600::/108", Some(1 << 20), Some(1 << 20)),
-        ("2600::/96", Some(1 << 32), Some(1 << 32)),
+        ("2600::/112 2601::/112", Some(1 << 17), Some(1 << 17)),
         // Both families are one count.
         ("8.8.8.0/25 2600::/121", None, None),
         ("8.8.8.0/25 2600::/121 2601::1", Some(257), None),
@@ -52,10 +51,10 @@ fn what_is_not_public_is_free_however_much_it_is() {
     for line in [
         "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16",
         "198.18.0.0/15 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4 224.0.0.0/4",
-        "2001:db8::/96 3fff::/96 fd00::/96 ::1",
-        "64:ff9b::a00:0/104 2002:a00:1::/96",
+        "2001:db8::/112 3fff::/112 fd00::/112 ::1",
+        "64:ff9b::a00:0/112 2002:a00:1::/112",
         // 256 public ones beside them are still free.
-        "10.0.0.0/8 8.8.8.0/24 2001:db8::/96",
+        "10.0.0.0/8 8.8.8.0/24 2001:db8::/112",
     ] {
         assert_eq!(refused(line, false), None, "{line}");
     }
@@ -88,8 +87,8 @@ fn the_own_network_is_free_and_the_whole_internet_is_no_link() {
     assert!(admits("8.8.0.0/16 9.9.9.0/24", &on("8.8.9.7", 16)));
     assert!(!admits("8.8.8.0/22 9.9.9.0/24 9.9.8.1", &on("8.8.9.7", 22)));
     assert!(!admits("8.8.8.0/21", &on("8.8.9.7", 22)));
-    assert!(admits("2600::/108", &on("2600::5", 64)));
-    assert!(!admits("2601::/108", &on("2600::5", 64)));
+    assert!(admits("2600::/112", &on("2600::5", 64)));
+    assert!(!admits("2601::/112", &on("2600::5", 64)));
     for (ip, prefix) in [("8.8.8.8", 0), ("8.8.8.8", 15), ("2600::5", 0), ("2600::5", 63)] {
         assert_eq!(on(ip, prefix), None, "{ip}/{prefix}");
     }
