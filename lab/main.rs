@@ -17,9 +17,13 @@ mod scanner;
 mod server;
 
 mod bad_input;
+mod bounds;
+mod discovery;
+mod discovery_wire;
 mod limits;
 mod local_faults;
 mod loopback;
+mod resume;
 mod signals;
 mod syn;
 mod udp;

@@ -40,6 +40,18 @@ impl Lab {
         path
     }
 
+    /// The name of a file in the lab's folder that everyone may write to.
+    pub(crate) fn writable(&self, name: &str) -> String {
+        let path = self.write(name, "");
+        set_mode(&path, 0o666);
+        path.to_str().expect("a plain path").to_owned()
+    }
+
+    /// What is in a file of the lab's folder.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).expect("a text of ours")
+    }
+
     fn new() -> Self {
         let directory = TempDir::with_prefix("portolan-lab-").expect("a temporary folder");
         set_mode(directory.path(), 0o755);

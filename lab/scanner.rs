@@ -31,13 +31,14 @@ pub(crate) struct Scan<'a> {
     words: Vec<String>,
     user: User,
     descriptors: Option<u32>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Lab {
     /// `portolan WORDS` in a namespace.
     pub(crate) fn scan<'a>(&'a self, namespace: &'a Namespace, words: &[&str]) -> Scan<'a> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Scan { lab: self, namespace, words, user: User::Nobody, descriptors: None }
+        Scan { lab: self, namespace, words, user: User::Nobody, descriptors: None, variables: Vec::new() }
     }
 }
 
@@ -51,6 +52,12 @@ impl Scan<'_> {
     /// With `ulimit -n` set, the hard limit as well.
     pub(crate) fn descriptors(mut self, limit: u32) -> Self {
         self.descriptors = Some(limit);
+        self
+    }
+
+    /// With a variable of its environment.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -102,6 +109,9 @@ impl Scan<'_> {
             command.arg("prlimit").arg(format!("--nofile={limit}:{limit}"));
         }
         command.arg(&self.lab.binary).args(&self.words);
+        // Whoever runs the lab by sudo is not who runs the scanner.
+        command.env_remove("SUDO_UID").env_remove("SUDO_GID");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -133,7 +143,22 @@ pub(crate) struct Running {
 impl Running {
     /// What Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("our own child, not yet waited for");
+        self.signal(Signal::INT);
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("our own child, not yet waited for");
+    }
+
+    /// Keeps it from running, as where a machine is too busy, or asleep.
+    pub(crate) fn suspend(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).expect("our own child, not yet waited for");
+    }
+
+    /// Lets it run again.
+    pub(crate) fn resume(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("our own child, not yet waited for");
     }
 
     /// The number of its process.

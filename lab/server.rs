@@ -1,10 +1,9 @@
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
 
 use portolan_lab::namespace::{Namespace, run};
 use portolan_lab::server::{End, Server, address};
-use portolan_lab::{forward, line, listen};
+use portolan_lab::{forward, listen};
 
 use crate::require::Lab;
 
@@ -67,19 +66,19 @@ fn start(namespace: &Namespace, addresses: &[&str], ports: &[u16], what: &str) -
     Server::listen(namespace, &program, &words, what, addresses, ports)
 }
 
-/// A path between two namespaces with this delay one way.
-pub(crate) fn path(left: End<'_>, right: End<'_>, delay: Duration) -> Server {
+/// A path between two namespaces, which does this to packets (see [`portolan_lab::path`]).
+pub(crate) fn path(left: End<'_>, right: End<'_>, words: &str) -> Server {
     let program = std::env::current_exe().expect("Linux has /proc/self/exe");
-    let words = ["--exact", "server::forwarder", "--nocapture"];
-    let path = line::Path { delay, limit: 1 << 17, ..line::Path::default() };
-    Server::forwarder(&program, &words, (left, right), path, 1)
+    let test = ["--exact", "server::forwarder", "--nocapture"];
+    Server::forwarder(&program, &test, (left, right), words)
 }
 
 /// The forwarder process; in an ordinary run there is nothing to do. The scenarios behind a path show that it works.
 #[test]
 fn forwarder() {
-    if let Some((devices, path, seed)) = forward::asked() {
-        forward::run(devices.each_ref().map(String::as_str), path, seed).expect("root may make tun devices");
+    if let Some(asked) = forward::asked() {
+        let asked = asked.expect("whoever started this process has looked at it");
+        forward::run(&asked).expect("root may make tun devices");
     }
 }
 

@@ -3,10 +3,14 @@
 //! The scanner runs as an unprivileged user with CAP_NET_RAW, or as root. All of it happens in namespaces without a way
 //! out.
 
+mod ack;
 mod faults;
+mod kept;
 mod links;
+mod paths;
 mod rights;
 mod scope;
+mod strain;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

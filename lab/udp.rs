@@ -3,12 +3,16 @@ use std::time::Duration;
 
 use crate::daemons::DAEMONS;
 use crate::require::{Lab, require};
+use crate::scanner::User;
 use crate::server;
 use portolan_lab::namespace::{Namespace, behind_a_router, neighbours};
 use portolan_lab::ndjson::{Report, Told};
 use portolan_lab::server::Server;
 
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// By sockets, and by packets of our own making: the same is told.
+const USERS: [User; 2] = [User::Nobody, User::MayCapture];
 
 /// One port, what a firewall does with datagrams to it, and what a scanner must say.
 struct Rule {
@@ -68,8 +72,8 @@ fn daemons_are_found_and_named() {
     let addresses = ["198.18.0.2", "2001:db8::2"];
     let _running: Vec<Server> =
         DAEMONS.iter().flat_map(|daemon| daemon.serve(&lab, &target, &addresses)).collect();
-    for address in addresses {
-        let outcome = lab.scan(&scanner, &["-sU", address, "--json"]).run(LIMIT);
+    for (address, user) in addresses.into_iter().flat_map(|address| USERS.map(|user| (address, user))) {
+        let outcome = lab.scan(&scanner, &["-sU", address, "--json"]).by(user).run(LIMIT);
         outcome.assert_code(0);
         let report = outcome.report();
         let ports = report.ports_over("udp", address);
@@ -95,7 +99,7 @@ fn daemons_are_found_and_named() {
             );
         }
         println!(
-            "udp daemons: {address}: {} daemons found and named, {} ports closed, {:.2} s of wall",
+            "udp daemons: {address}, as {user:?}: {} daemons found and named, {} ports closed, {:.2} s of wall",
             DAEMONS.len(),
             ports.values().filter(|told| told.verdict.starts_with("closed/")).count(),
             outcome.wall.as_secs_f64()
@@ -110,11 +114,27 @@ fn a_host_with_a_firewall() {
     target.firewall("input", &firewall());
     let addresses = ["198.18.0.2", "2001:db8::2"];
     let _sockets = sockets(&target, &addresses);
+    let refusals = ["icmp type destination-unreachable", "icmpv6 type destination-unreachable"];
+    target.count("to-scanner", &refusals.map(|refusal| ("refused", refusal)));
     for (address, rules) in addresses.into_iter().zip([V4, V6]) {
-        let report = scan(&lab, &scanner, address, rules);
-        check(&report, address, rules, None);
-        println!("udp firewall: {address}: every state and reason right");
+        for user in USERS {
+            let before = scanner.counters();
+            let report = scan(&lab, (&scanner, user), address, rules);
+            check(&report, address, rules, None);
+            let after = scanner.counters();
+            let field = if address.contains(':') { "Udp6OutDatagrams" } else { "Udp.OutDatagrams" };
+            let by_socket = after[field] - before[field];
+            let raw = user == User::MayCapture;
+            assert_eq!(by_socket == 0, raw, "{by_socket} datagrams left by sockets");
+            assert_eq!(report.begin()["plan"]["udp_by"], if raw { "packets" } else { "sockets" });
+            let answered = report.of_kind("verdict").find(|told| told["port"] == ECHO).expect("it answers");
+            let facts = answered["evidence"].as_array().into_iter().flatten();
+            let hops: Vec<_> = facts.filter_map(|fact| fact["ttl"].as_u64()).collect();
+            assert_eq!(hops, if raw { vec![64] } else { vec![] }, "{answered}");
+            println!("udp firewall: {address}, as {user:?}: every state and reason right");
+        }
     }
+    assert_eq!(target.counted("refused"), 0, "our kernel refused what answered us");
 }
 
 #[test]
@@ -125,9 +145,11 @@ fn a_firewall_on_the_way_is_named() {
     let _sockets = sockets(&target, &["198.18.0.6", "2001:db8:0:2::2"]);
     let hosts = [("198.18.0.6", "198.18.0.2", V4), ("2001:db8:0:2::2", "2001:db8:0:1::2", V6)];
     for (address, by, rules) in hosts {
-        let report = scan(&lab, &scanner, address, rules);
-        check(&report, address, rules, Some(by));
-        println!("udp router: {address}: every state and reason right, {by} named");
+        for user in USERS {
+            let report = scan(&lab, (&scanner, user), address, rules);
+            check(&report, address, rules, Some(by));
+            println!("udp router: {address}, as {user:?}: every state and reason right, {by} named");
+        }
     }
 }
 
@@ -235,9 +257,12 @@ fn no_route_and_no_neighbour_are_no_silence() {
         ("2001:db8:7::1", "unknown/local-no-route", 3),
         ("2001:db8::9", "unknown/no-neighbour", 0),
     ] {
-        let outcome = lab.scan(&scanner, &["-sU", "-p", "53,161", address, "-Pn", "--json"]).run(LIMIT);
-        outcome.assert_code(code);
-        outcome.report().assert_truth_over("udp", address, [53, 161], |_, told| told == verdict);
+        for user in USERS {
+            let words = ["-sU", "-p", "53,161", address, "-Pn", "--json"];
+            let outcome = lab.scan(&scanner, &words).by(user).run(LIMIT);
+            outcome.assert_code(code);
+            outcome.report().assert_truth_over("udp", address, [53, 161], |_, told| told == verdict);
+        }
     }
 }
 
@@ -248,16 +273,25 @@ fn both_protocols_in_one_run() {
     let (scanner, target) = neighbours();
     let _echo = server::datagrams(&target, &["198.18.0.2"], &[ECHO], "echo");
     let _listeners = server::listeners(&target, &["198.18.0.2"], &[22, 80]);
-    let outcome = lab.scan(&scanner, &["-sTU", "-p", "T:22,80,81,U:7,9", "198.18.0.2", "--json"]).run(LIMIT);
-    outcome.assert_code(0);
-    let report = outcome.report();
-    report.assert_truth_over("tcp", "198.18.0.2", [22, 80, 81], |port, verdict| {
-        verdict == if port == 81 { "closed/conn-refused" } else { "open/syn-ack" }
-    });
-    report.assert_truth_over("udp", "198.18.0.2", [7, 9], |port, verdict| {
-        verdict == if port == 9 { "closed/port-unreach" } else { "open/udp-response" }
-    });
-    assert_eq!(report.finish()["hosts"]["up"], 1);
+    for (user, technique, refused, by) in [
+        (User::Nobody, "-sTU", "closed/conn-refused", "sockets"),
+        // Who asks for the kernel's own connects has no packet of our making sent.
+        (User::MayCapture, "-sTU", "closed/conn-refused", "sockets"),
+        (User::MayCapture, "-sSU", "closed/reset", "packets"),
+    ] {
+        let words = [technique, "-p", "T:22,80,81,U:7,9", "198.18.0.2", "--json"];
+        let outcome = lab.scan(&scanner, &words).by(user).run(LIMIT);
+        outcome.assert_code(0);
+        let report = outcome.report();
+        report.assert_truth_over("tcp", "198.18.0.2", [22, 80, 81], |port, verdict| {
+            verdict == if port == 81 { refused } else { "open/syn-ack" }
+        });
+        report.assert_truth_over("udp", "198.18.0.2", [7, 9], |port, verdict| {
+            verdict == if port == 9 { "closed/port-unreach" } else { "open/udp-response" }
+        });
+        assert_eq!(report.finish()["hosts"]["up"], 1);
+        assert_eq!(report.begin()["plan"]["udp_by"], by, "{technique} as {user:?}");
+    }
 }
 
 fn sockets(target: &Namespace, addresses: &[&str]) -> [Server; 2] {
@@ -279,10 +313,10 @@ fn firewall() -> Vec<String> {
     v4.chain(v6).collect()
 }
 
-fn scan(lab: &Lab, scanner: &Namespace, address: &str, rules: &[Rule]) -> Report {
+fn scan(lab: &Lab, (scanner, user): (&Namespace, User), address: &str, rules: &[Rule]) -> Report {
     let ruled: String = rules.iter().map(|rule| format!(",{}", rule.port)).collect();
     let ports = format!("{ECHO},{MUTE},{CLOSED}{ruled}");
-    lab.scan(scanner, &["-sU", address, "-p", &ports, "--json"]).report(LIMIT)
+    lab.scan(scanner, &["-sU", address, "-p", &ports, "--json"]).by(user).report(LIMIT)
 }
 
 /// Every verdict of `address`; what a rule answers comes from `by`, or from the host itself.

@@ -132,7 +132,7 @@ pub(crate) fn scan_near_and_far(lab: &Lab, user: User, closed: &str) {
     let left = End { namespace: &scanner, device: "to-far", addresses: &["198.18.0.1/30", "2001:db8::1/64"] };
     let right =
         End { namespace: &far, device: "to-scanner", addresses: &["198.18.0.2/30", "2001:db8::2/64"] };
-    let _path = server::path(left, right, Duration::from_millis(5));
+    let _path = server::path(left, right, "delay=5ms");
     scan_ways(lab, (&scanner, user), &far, (closed, "behind 10 ms"));
 }
 

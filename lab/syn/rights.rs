@@ -1,3 +1,4 @@
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +28,44 @@ fn no_thread_keeps_a_capability() {
         assert!(running.is_running(), "the scan was too short to be looked at");
         println!("syn rights: {user:?}: {seen} threads without a capability, and with no_new_privs");
     }
+}
+
+/// Who became root by sudo is who scans, once everything is open, and owns what was written.
+#[test]
+fn behind_sudo_it_is_the_users_own_scan() {
+    let Some(lab) = require("syn sudo", &["nft"]) else { return };
+    let (scanner, target) = neighbours();
+    target.count("to-scanner", &[("asked", "tcp dport 1-1000")]);
+    let folder = lab.directory.path().join("sudo");
+    std::fs::create_dir(&folder).expect("the lab's folder is ours");
+    let (new, old) = (folder.join("new.json"), folder.join("old.txt"));
+    std::fs::write(&old, "of another run").expect("the lab's folder is ours");
+    let written = [&new, &old].map(|path| path.to_str().expect("plain text"));
+    let words =
+        ["-sS", "198.18.0.2", "-p", "1-1000", "--max-rate", "300", "-oJ", written[0], "-oN", written[1]];
+    let scan = lab.scan(&scanner, &words).by(User::Root).with("SUDO_UID", "65534").with("SUDO_GID", "65533");
+    let mut running = scan.start();
+    running.until("packets", LIMIT, |_| target.counted("asked") >= 30);
+    let seen = assert_bare(&running, User::Root);
+    for task in tasks(&running) {
+        let Ok(status) = std::fs::read_to_string(task.join("status")) else { continue };
+        for (name, ids) in
+            [("Uid", "65534 65534 65534 65534"), ("Gid", "65533 65533 65533 65533"), ("Groups", "")]
+        {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let words = line.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words, ids, "{name} of {}", task.display());
+        }
+    }
+    running.finish(LIMIT).assert_code(0);
+    let owner = |path: &PathBuf| {
+        let data = std::fs::metadata(path).expect("it was written");
+        assert!(data.len() > 0, "{} is empty", path.display());
+        (data.uid(), data.gid())
+    };
+    assert_eq!(owner(&new), (65534, 65533));
+    assert_eq!(owner(&old), (0, 0), "what was there stays whose it was");
+    println!("syn sudo: {seen} threads are the user's, who owns the new file and not the old one");
 }
 
 /// Whether the process is the scanner by now, and not yet one of the programs that start it.

@@ -1,7 +1,7 @@
 //! The forwarder: a process that is the path between two namespaces.
 //!
 //! It makes two tun devices in its own namespace; whoever started it then moves one to the other. Every packet that
-//! leaves through the one arrives at the other, after what [`Path`] does to it.
+//! leaves through the one arrives at the other, after what the [`Route`] does to it.
 
 use std::io::Write;
 use std::time::Duration;
@@ -11,93 +11,127 @@ use portolan_sys::clock::monotonic_nanos;
 use portolan_sys::epoll::{Epoll, Interest, ReadyList};
 use portolan_sys::tun::Tun;
 
-use crate::line::{Line, Path};
+use crate::flows::{Flows, Way, is_of_a_flow};
+use crate::line::Line;
 use crate::listen::READY;
+use crate::path::Route;
 
-/// Which path to be: two names of devices, one-way delay and jitter in microseconds, the share lost, packets a
-/// direction, and a seed. Set for the forwarder process only.
+/// Which path to be: two names of devices, then the words of a [`Route`]. Set for the forwarder process only.
 pub(crate) const PATH: &str = "PORTOLAN_LAB_FORWARD";
 
-/// A path as it is written for the forwarder process.
-pub(crate) fn written([left, right]: [&str; 2], path: Path, seed: u64) -> String {
-    let (delay, jitter) = (path.delay.as_micros(), path.jitter.as_micros());
-    format!("{left} {right} {delay} {jitter} {} {} {seed}", path.loss, path.limit)
+/// What a forwarder is to be.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Asked {
+    /// What its devices are called.
+    pub devices: [String; 2],
+    /// What is between them.
+    pub route: Route,
 }
 
 /// What this process was started to be, if it is a forwarder.
-pub fn asked() -> Option<([String; 2], Path, u64)> {
-    let text = std::env::var(PATH).ok()?;
-    let [left, right, delay, jitter, loss, limit, seed] =
-        text.split(' ').collect::<Vec<_>>().try_into().ok()?;
-    let path = Path {
-        delay: Duration::from_micros(delay.parse().ok()?),
-        jitter: Duration::from_micros(jitter.parse().ok()?),
-        loss: loss.parse().ok()?,
-        limit: limit.parse().ok()?,
-    };
-    Some(([left.to_owned(), right.to_owned()], path, seed.parse().ok()?))
+pub fn asked() -> Option<Result<Asked, String>> {
+    std::env::var(PATH).ok().map(|text| Asked::read(&text))
+}
+
+impl Asked {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut words = text.splitn(3, ' ');
+        let (Some(left), Some(right)) = (words.next(), words.next()) else {
+            return Err(format!("not two devices and a path: {text}"));
+        };
+        let route = words.next().unwrap_or_default().parse()?;
+        Ok(Asked { devices: [left.to_owned(), right.to_owned()], route })
+    }
 }
 
 /// Makes the devices, says on standard output that they exist, and forwards until standard input ends. Then it tells
 /// the counts of both directions.
 #[expect(clippy::print_stdout, reason = "whoever started this process reads its word and its counts")]
-pub fn run(devices: [&str; 2], path: Path, seed: u64) -> Result<(), Errno> {
-    let tuns = [Tun::create(devices[0])?, Tun::create(devices[1])?];
+pub fn run(asked: &Asked) -> Result<(), Errno> {
+    let [left, right] = &asked.devices;
+    let mut forwarder = Forwarder {
+        tuns: [Tun::create(left)?, Tun::create(right)?],
+        lines: Line::pair(&asked.route),
+        flows: asked.route.flows.map(Flows::new),
+        has_begun: false,
+    };
     println!("\n{READY}");
     std::io::stdout().flush().expect("whoever started us reads it");
-    let mut lines = [Line::new(path, seed), Line::new(path, seed ^ u64::MAX)];
-    forward(&tuns, &mut lines)?;
-    for (line, (from, to)) in lines.iter().zip([(0, 1), (1, 0)]) {
-        let counts = line.counts;
-        println!(
-            "{} to {}: {} packets forwarded, {} lost, {} overflowed",
-            devices[from], devices[to], counts.forwarded, counts.lost, counts.overflowed
-        );
+    forwarder.forward()?;
+    for (line, (from, to)) in forwarder.lines.iter().zip([(left, right), (right, left)]) {
+        println!("{from} to {to}: {}", line.counts);
+    }
+    if let Some(flows) = &forwarder.flows {
+        println!("table of flows: {} packets refused", flows.refused);
     }
     Ok(())
 }
 
-fn forward(tuns: &[Tun; 2], lines: &mut [Line; 2]) -> Result<(), Errno> {
-    let epoll = Epoll::new()?;
-    epoll.add(std::io::stdin(), STDIN, Interest::ReadableLevel)?;
-    for (tun, token) in tuns.iter().zip(0..) {
-        epoll.add(tun, token, Interest::ReadableLevel)?;
-    }
-    let mut ready = ReadyList::with_capacity(3);
-    let mut buffer = vec![0; LONGEST];
-    loop {
-        let now = monotonic_nanos();
-        let mut busy = false;
-        for (line, tun) in lines.iter_mut().zip(tuns) {
-            busy |= read_some(tun, line, now, &mut buffer);
+struct Forwarder {
+    tuns: [Tun; 2],
+    lines: [Line; 2],
+    flows: Option<Flows>,
+    /// Whether the times of the path count.
+    has_begun: bool,
+}
+
+impl Forwarder {
+    fn forward(&mut self) -> Result<(), Errno> {
+        let epoll = Epoll::new()?;
+        epoll.add(std::io::stdin(), STDIN, Interest::ReadableLevel)?;
+        for (tun, token) in self.tuns.iter().zip(0..) {
+            epoll.add(tun, token, Interest::ReadableLevel)?;
         }
-        let [right, left] = [&tuns[1], &tuns[0]];
-        for (line, tun) in lines.iter_mut().zip([right, left]) {
-            busy |=
-                (0..AT_ONCE).take_while(|_| line.give(now, |packet| tun.write(packet).is_ok())).count() > 0;
-        }
-        let next = lines.iter().filter_map(Line::next_due).min();
-        let pause = if busy { Some(0) } else { next.map(|due| due.saturating_sub(monotonic_nanos())) };
-        if pause.is_none_or(|pause| pause > 0) {
-            epoll.wait(&mut ready, pause.map(Duration::from_nanos))?;
-            if (0..ready.len()).filter_map(|at| ready.get(at)).any(|news| news.token == STDIN) {
-                return Ok(());
+        let mut ready = ReadyList::with_capacity(3);
+        let mut buffer = vec![0; LONGEST];
+        loop {
+            let now = monotonic_nanos();
+            let read =
+                [(0, Way::There), (1, Way::Back)].map(|(at, way)| self.read_some(at, way, now, &mut buffer));
+            let wrote = [0, 1].map(|at| self.write_some(at, now));
+            let pause = if read.into_iter().chain(wrote).any(|some| some) {
+                Some(0)
+            } else {
+                let next = self.lines.iter().filter_map(Line::next_due).min();
+                next.map(|due| due.saturating_sub(monotonic_nanos()))
+            };
+            if pause.is_none_or(|pause| pause > 0) {
+                epoll.wait(&mut ready, pause.map(Duration::from_nanos))?;
+                if (0..ready.len()).filter_map(|at| ready.get(at)).any(|news| news.token == STDIN) {
+                    return Ok(());
+                }
             }
         }
     }
-}
 
-/// Takes what the kernel sent through the device; whether there was any.
-fn read_some(tun: &Tun, line: &mut Line, now: u64, buffer: &mut [u8]) -> bool {
-    let mut count = 0;
-    // An error is a device without packets, or one that is not up yet.
-    while count < AT_ONCE
-        && let Ok(length) = tun.read(buffer)
-    {
-        line.take(now, &buffer[..length]);
-        count += 1;
+    /// Takes what the kernel sent through a device; whether there was any.
+    fn read_some(&mut self, at: usize, way: Way, now: u64, buffer: &mut [u8]) -> bool {
+        let mut count = 0;
+        // An error is a device without packets, or one that is not up yet.
+        while count < AT_ONCE
+            && let Ok(length) = self.tuns[at].read(buffer)
+        {
+            self.enter(at, way, now, &buffer[..length]);
+            count += 1;
+        }
+        count > 0
     }
-    count > 0
+
+    fn enter(&mut self, at: usize, way: Way, now: u64, packet: &[u8]) {
+        if !self.has_begun && is_of_a_flow(packet) {
+            self.has_begun = true;
+            self.lines.iter_mut().for_each(|line| line.begin(now));
+        }
+        if self.flows.as_mut().is_none_or(|flows| flows.passes(packet, way, now)) {
+            self.lines[at].take(now, packet);
+        }
+    }
+
+    /// Lets arrive what has been under way for long enough; whether there was any.
+    fn write_some(&mut self, at: usize, now: u64) -> bool {
+        let (line, to) = (&mut self.lines[at], &self.tuns[1 - at]);
+        (0..AT_ONCE).take_while(|_| line.give(now, |packet| to.write(packet).is_ok())).count() > 0
+    }
 }
 
 const STDIN: u64 = u64::MAX;
@@ -107,3 +141,18 @@ const AT_ONCE: usize = 256;
 
 /// No packet of a tun device is longer (an IP length is 16 bits).
 const LONGEST: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_stand_before_the_path() {
+        let asked = Asked::read("to-far to-near delay=10ms loss=0.5").unwrap();
+        assert_eq!(asked.devices, ["to-far", "to-near"]);
+        assert_eq!(Ok(asked.route), "delay=10ms loss=0.5".parse());
+        assert!(Asked::read("to-far to-near").is_ok());
+        assert_eq!(Asked::read("to-far"), Err("not two devices and a path: to-far".to_owned()));
+        assert_eq!(Asked::read("a b speed=3"), Err("speed=3: no such key".to_owned()));
+    }
+}

@@ -8,12 +8,15 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+mod flows;
 pub mod forward;
 pub mod line;
 pub mod listen;
 pub mod measure;
 pub mod namespace;
+mod narrow;
 pub mod ndjson;
+pub mod path;
 pub mod pulse;
 pub mod respond;
 pub mod server;

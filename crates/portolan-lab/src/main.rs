@@ -28,10 +28,8 @@ fn run(words: &[OsString]) -> Result<(), String> {
             Ok(())
         }
         ["forward"] => {
-            let (devices, path, seed) =
-                forward::asked().ok_or("PORTOLAN_LAB_FORWARD says which path to be")?;
-            forward::run(devices.each_ref().map(String::as_str), path, seed)
-                .map_err(|error| error.to_string())
+            let asked = forward::asked().ok_or("PORTOLAN_LAB_FORWARD says which path to be")??;
+            forward::run(&asked).map_err(|error| error.to_string())
         }
         ["respond", ref asked @ ..] => respond::run(&respond::Asked::read(asked)?),
         ["flood", interface, hardware, from, to, count, threads] => {
@@ -72,8 +70,18 @@ usage:
   portolan-lab listen                      serves what PORTOLAN_LAB_LISTEN names, until standard input ends:
                                            `accept`, `full`, `echo` or `mute`, then sockets, all in one text
   portolan-lab forward                     two tun devices and the path between them, until standard input ends:
-                                           PORTOLAN_LAB_FORWARD names the devices, then microseconds of delay and
-                                           of jitter one way, a probability, packets a direction, a seed
+                                           PORTOLAN_LAB_FORWARD names the devices, then says what happens between
+                                           them, in words such as
+                                             delay=10ms jitter=5ms loss=0.05 limit=100000 duplicate=0.1 seed=7
+                                             reorder=0.1,30ms      so many are held back for so long
+                                             burst=900ms,100ms,1   good and bad spells of these means, loss in a bad one
+                                             rate=1mbit,100kbit@2s queue=50ms    or queue=20kB; from 2 s on less
+                                             outage=2s,1500ms      or outage=2s,1500ms,5s: again every 5 s
+                                             flows=200,30s,1s      a table of so many flows, which forgets one after
+                                                                   30 s, or 1 s after a reset
+                                           A word holds for both directions, after `there:` or `back:` for one of them;
+                                           flows begin at the first device; times count from the first TCP segment or
+                                           datagram
   portolan-lab respond --interface NAME --prefix CIDR... [--router ADDRESS] [--seed N]
                        [--open N] [--silent N] [--prohibited N] [--alive N]
                                            answers in the kernel for every address of the prefixes (a flag for each),

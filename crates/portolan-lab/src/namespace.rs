@@ -95,7 +95,8 @@ impl Namespace {
         v4_counters(&v4).chain(v6_counters(&v6)).collect()
     }
 
-    fn nft(&self, rules: &str) {
+    /// A firewall as nft(8) reads it.
+    pub fn nft(&self, rules: &str) {
         let mut child = self
             .command("nft")
             .args(["-f", "-"])

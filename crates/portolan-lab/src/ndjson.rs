@@ -60,9 +60,20 @@ impl Report {
         of_target.filter_map(|event| Some((port(event)?, event))).collect()
     }
 
+    /// Every event of this kind: `host`, `warning` and so on.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.events.iter().filter(move |event| event["event"] == kind)
+    }
+
     /// Every event, samples of groups included, that tells a port to be in this state.
     pub fn events(&self, state: &str) -> impl Iterator<Item = &Value> {
         self.events.iter().filter(move |event| event["state"] == state && event["proto"].is_string())
+    }
+
+    /// The ids of the warnings, in their order.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let warnings = self.events.iter().filter(|event| event["event"] == "warning");
+        warnings.filter_map(|event| event["id"].as_str())
     }
 
     /// The service that showed itself at a UDP port.

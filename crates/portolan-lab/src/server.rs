@@ -10,10 +10,10 @@ use std::time::Duration;
 use portolan_sys::clock::monotonic_nanos;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::forward::{self, PATH};
-use crate::line;
+use crate::forward::PATH;
 use crate::listen::{READY, SOCKETS};
 use crate::namespace::{Namespace, cable, run};
+use crate::path::Route;
 use crate::respond::Asked;
 
 /// A server started here, ended by its own process id when dropped.
@@ -91,17 +91,15 @@ impl Server {
     }
 
     /// The path between two namespaces: the forwarder, and a tun device with these addresses in each of them.
-    /// `program`, with these words, must call [`forward::run`](crate::forward::run).
-    pub fn forwarder(
-        program: &Path,
-        words: &[&str],
-        (left, right): (End<'_>, End<'_>),
-        path: line::Path,
-        seed: u64,
-    ) -> Self {
+    /// `path` is what it does, in the words of a [`Route`]. `program`, with these words, must call
+    /// [`forward::run`](crate::forward::run).
+    pub fn forwarder(program: &Path, words: &[&str], (left, right): (End<'_>, End<'_>), path: &str) -> Self {
+        if let Err(why) = path.parse::<Route>() {
+            panic!("no path: {why}");
+        }
         let mut command = left.namespace.command("prlimit");
         command.arg("--nofile=256").arg(program).args(words);
-        command.env(PATH, forward::written([left.device, right.device], path, seed));
+        command.env(PATH, format!("{} {} {path}", left.device, right.device));
         let server = Self::when_ready(&mut command);
         left.namespace.ip(&format!("link set {} netns {}", right.device, right.namespace.name()));
         for End { namespace, device, addresses } in [left, right] {
@@ -137,6 +135,16 @@ impl Server {
     /// A few datagrams a second from here to an address: see [`pulse`](crate::pulse). `program` is `portolan-lab`.
     pub fn pulse(namespace: &Namespace, program: &Path, to: &str) -> Self {
         Self::when_ready(namespace.command("prlimit").arg(program).args(["pulse", to]))
+    }
+
+    /// Keeps its process from running, until it may [`resume`](Server::resume).
+    pub fn suspend(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).expect("our own child, not yet waited for");
+    }
+
+    /// Lets its process run again.
+    pub fn resume(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("our own child, not yet waited for");
     }
 
     /// Ends it by the end of its standard input; what it said.
@@ -180,6 +188,8 @@ impl Drop for Server {
         // The id of a process that has been waited for may be another's by now.
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            // One that is suspended takes notice then.
+            let _ = kill_process(Pid::from_child(&self.child), Signal::CONT);
         }
         within(Duration::from_secs(2), || !matches!(self.child.try_wait(), Ok(None)));
         // Both do nothing to a child that has been waited for.

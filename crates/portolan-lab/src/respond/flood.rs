@@ -3,13 +3,12 @@
 
 use std::net::Ipv4Addr;
 
+use portolan_sys::bpf::asm::{Alu, Assembler, Helper, If, R0, R1, R2, R6, R7, Size};
 use portolan_sys::bpf::{Instruction, XdpLink, XdpProgram};
 use portolan_sys::clock::monotonic_nanos;
 use portolan_sys::interfaces::index_of;
 use portolan_wire::tcp::{self, TcpFlags};
 use portolan_wire::{Ipv4Repr, PseudoHeader, TcpOptions, TcpRepr, ipv4, protocol};
-
-use super::asm::{Alu, Assembler, Helper, If, R0, R1, R2, R6, R7, Size};
 
 /// Where a flood goes out, and to whom.
 #[derive(Clone, PartialEq, Eq, Debug)]

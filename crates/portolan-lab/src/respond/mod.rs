@@ -7,7 +7,6 @@
 //! Between veth devices its answers reach the other end only if that end polls for what comes:
 //! [`Server::responder`](crate::server::Server::responder) sees to that.
 
-mod asm;
 mod counts;
 pub mod flood;
 mod prefix;

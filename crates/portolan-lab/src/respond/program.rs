@@ -6,14 +6,14 @@
 
 use std::net::Ipv4Addr;
 
+use portolan_sys::bpf::asm::{
+    Alu, Assembler, Helper, If, Label, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, Register, STACK, Size, Source,
+};
 use portolan_sys::bpf::{Instruction, Map};
 use portolan_wire::tcp::{self, TcpFlags};
 use portolan_wire::{icmpv4, ipv4, protocol};
 
 use super::Prefix;
-use super::asm::{
-    Alu, Assembler, Helper, If, Label, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, Register, STACK, Size, Source,
-};
 use super::counts::{Counter, PROCESSORS};
 use super::truth::{ROUNDS, SEQUENCE, Transport, Truth};
 
