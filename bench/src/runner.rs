@@ -168,6 +168,7 @@ impl Tools {
         command.current_dir(self.path("out")).arg("measure");
         command.args([self.path("out/stdout"), self.path("out/stderr")]).arg(LIMIT_SECONDS.to_string());
         command.arg(program).args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::inherit());
+        let _changing = world.begin_changes();
         let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
         if self.stopped.load(Ordering::Relaxed) {
             return Err("stopped: this scenario is not kept".to_owned());

@@ -101,15 +101,34 @@ pub(crate) struct Floor {
     /// So many octets pass at once, before the rate holds.
     pub(crate) burst: u32,
     pub(crate) bits_per_second: u32,
+    /// From some time on it is another, and then another again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) changes: Option<[Change; 2]>,
     /// What portolan's wall time divided by this is meant to be at most, in percent.
     pub(crate) goal_percent: u32,
+}
+
+/// So long after the start of a program so many bits a second pass.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) after_ms: u32,
+    pub(crate) bits_per_second: u32,
 }
 
 impl Floor {
     /// How long the frames take.
     pub(crate) fn seconds(&self) -> f64 {
         let octets = f64::from(self.frames) * f64::from(self.octets) - f64::from(self.burst);
-        octets * 8.0 / f64::from(self.bits_per_second)
+        let (mut bits, mut from, mut rate) = (octets * 8.0, 0.0, f64::from(self.bits_per_second));
+        for change in self.changes.iter().flatten() {
+            let until = f64::from(change.after_ms) / 1000.0;
+            if bits <= (until - from) * rate {
+                break;
+            }
+            bits -= (until - from) * rate;
+            (from, rate) = (until, f64::from(change.bits_per_second));
+        }
+        from + bits / rate
     }
 }
 
@@ -148,9 +167,19 @@ mod tests {
 
     #[test]
     fn a_floor_is_frames_by_the_rate() {
-        let floor =
-            Floor { frames: 20_000, octets: 74, burst: 0, bits_per_second: 5_000_000, goal_percent: 150 };
+        let floor = Floor {
+            frames: 20_000,
+            octets: 74,
+            burst: 0,
+            bits_per_second: 5_000_000,
+            changes: None,
+            goal_percent: 150,
+        };
         assert!((floor.seconds() - 2.368).abs() < 1e-9);
+        let change = |after_ms, bits_per_second| Change { after_ms, bits_per_second };
+        let changing = Floor { changes: Some([change(1000, 1_000_000), change(2000, 11_680_000)]), ..floor };
+        // 11.84 Mbit: 5 in the first second, 1 in the next, and the rest in half a second.
+        assert!((changing.seconds() - 2.5).abs() < 1e-9);
         let after_burst = Floor { burst: 10_000, ..floor };
         assert!((after_burst.seconds() - 2.352).abs() < 1e-9);
     }

@@ -228,8 +228,14 @@ mod tests {
     #[test]
     fn a_floor_is_divided_by_like_a_program() {
         let mut measured = example("bottleneck");
-        let floor =
-            Floor { frames: 1000, octets: 100, burst: 0, bits_per_second: 800_000, goal_percent: 150 };
+        let floor = Floor {
+            frames: 1000,
+            octets: 100,
+            burst: 0,
+            bits_per_second: 800_000,
+            changes: None,
+            goal_percent: 150,
+        };
         measured.floor = Some(floor);
         let row = "| portolan / floor: 1000 frames of 100 octets, 1.000 s | 2.00 [1.00..3.00] | – | 1.50: not met | – |";
         assert!(section(&measured).contains(row), "{}", section(&measured));

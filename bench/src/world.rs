@@ -1,13 +1,12 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::Duration;
+use std::process::Child;
 
-use portolan_lab::line;
 use portolan_lab::namespace::{Namespace, cable, run};
 use portolan_lab::respond::{Asked, Counter, Counts, Prefix, Shares, State, Transport, WHOLE};
 use portolan_lab::server::{End, Server};
 
-use crate::scenario::User;
+use crate::scenario::{Change, User};
 use crate::score::Truth;
 
 /// Where the host is.
@@ -16,9 +15,16 @@ pub(crate) enum Place {
     Loopback,
     OnePort,
     Veth,
-    Behind { one_way_ms: u64 },
+    Behind {
+        one_way_ms: u64,
+    },
     Responder,
+    ResponderBehind {
+        one_way_ms: u64,
+    },
     Bottleneck,
+    /// The same, wide, then narrow, then wide again while it is scanned.
+    Changing,
 }
 
 /// A scanner's namespace and the host in or beside it.
@@ -43,7 +49,8 @@ impl World {
             Place::Loopback => alone(place, Truth::of_a_thousand(0), helper),
             Place::Veth | Place::Behind { .. } => neighbours(place, helper),
             Place::Responder => beside_a_responder(helper)?,
-            Place::Bottleneck => behind_a_bottleneck(helper),
+            Place::ResponderBehind { one_way_ms } => far_from_a_responder(one_way_ms, helper)?,
+            Place::Bottleneck | Place::Changing => behind_a_bottleneck(place, helper),
         };
         world.namespaces().try_for_each(is_closed)?;
         if user == User::Root {
@@ -61,24 +68,49 @@ impl World {
 
     /// Takes it all down; what was counted in it, if something was.
     pub(crate) fn finish(self) -> Vec<String> {
-        match self.place {
-            Place::Loopback | Place::OnePort | Place::Veth => Vec::new(),
-            Place::Behind { .. } => {
-                let ends = [(Some(&self.scanner), TO_TARGET), (self.others.first(), TO_SCANNER)];
-                let ends = ends.into_iter().filter_map(|(namespace, device)| Some((namespace?, device)));
-                let mut counts: Vec<String> =
-                    ends.map(|(namespace, device)| dropped(namespace, device)).collect();
-                let said = self.forwarder.map(Server::finish).unwrap_or_default();
-                counts.extend(said.lines().map(str::to_owned));
-                counts
-            }
-            Place::Responder => Counts::read(&self.host.finish()).iter().map(answered).collect(),
-            Place::Bottleneck => self.others.first().map(narrowed).into_iter().collect(),
+        let mut counts = Vec::new();
+        if let Some(forwarder) = self.forwarder {
+            let ends = [(Some(&self.scanner), TO_TARGET), (self.others.first(), TO_SCANNER)];
+            let ends = ends.into_iter().filter_map(|(namespace, device)| Some((namespace?, device)));
+            counts.extend(ends.map(|(namespace, device)| dropped(namespace, device)));
+            counts.extend(forwarder.finish().lines().map(str::to_owned));
         }
+        match self.place {
+            Place::Loopback | Place::OnePort | Place::Veth | Place::Behind { .. } => {}
+            Place::Responder | Place::ResponderBehind { .. } => {
+                counts.extend(Counts::read(&self.host.finish()).iter().map(answered));
+            }
+            Place::Bottleneck | Place::Changing => counts.extend(self.others.first().map(narrowed)),
+        }
+        counts
+    }
+
+    /// Begins what happens to the path while it is scanned; it goes on until it is dropped.
+    pub(crate) fn begin_changes(&self) -> Option<Changing> {
+        let router = self.others.first().filter(|_| matches!(self.place, Place::Changing))?;
+        narrow(router, "change", CHANGING_BITS_PER_SECOND);
+        let mut script = String::new();
+        let mut at = 0;
+        for change in CHANGES {
+            let wait = f64::from(change.after_ms - at) / 1000.0;
+            script += &format!("sleep {wait}; tc {}; ", narrowing("change", change.bits_per_second));
+            at = change.after_ms;
+        }
+        router.command("sh").arg("-c").arg(script).spawn().ok().map(Changing)
     }
 
     fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
         std::iter::once(&self.scanner).chain(&self.others)
+    }
+}
+
+/// A path that changes.
+pub(crate) struct Changing(Child);
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -129,11 +161,7 @@ fn neighbours(place: Place, helper: &Path) -> World {
     target.firewall("input", &[drops(&truth.filtered)]);
     let mut forwarder = None;
     if let Place::Behind { one_way_ms } = place {
-        let delay = Duration::from_millis(one_way_ms);
-        let path = line::Path { delay, limit: 1 << 17, ..line::Path::default() };
-        let left = End { namespace: &scanner, device: TO_TARGET, addresses: &["198.18.0.1/30"] };
-        let right = End { namespace: &target, device: TO_SCANNER, addresses: &["198.18.0.2/30"] };
-        forwarder = Some(Server::forwarder(helper, &["forward"], (left, right), path, 1));
+        forwarder = Some(late(&scanner, &target, one_way_ms, helper));
     } else {
         cable((&scanner, TO_TARGET, &["198.18.0.1/30"]), (&target, TO_SCANNER, &["198.18.0.2/30"]));
     }
@@ -141,27 +169,22 @@ fn neighbours(place: Place, helper: &Path) -> World {
     World { place, forwarder, pulse: None, host, scanner, others: vec![target], address, truth }
 }
 
+/// A path with this delay from the scanner, 198.18.0.1, to its neighbour, .2.
+fn late(scanner: &Namespace, neighbour: &Namespace, one_way_ms: u64, helper: &Path) -> Server {
+    let left = End { namespace: scanner, device: TO_TARGET, addresses: &["198.18.0.1/30"] };
+    let right = End { namespace: neighbour, device: TO_SCANNER, addresses: &["198.18.0.2/30"] };
+    Server::forwarder(helper, &["forward"], (left, right), &format!("delay={one_way_ms}ms"))
+}
+
 /// The host is one address behind the neighbour, who answers for it without waking any process.
 fn beside_a_responder(helper: &Path) -> Result<World, String> {
     let (scanner, target) = (Namespace::new("scanner"), Namespace::new("target"));
-    let (address, at) = ("198.18.1.7", Ipv4Addr::new(198, 18, 1, 7));
-    let asked = Asked {
-        interface: TO_SCANNER.to_owned(),
-        prefixes: Prefix::new(at, 32).into_iter().collect(),
-        router: Ipv4Addr::new(198, 18, 0, 2),
-        seed: 7,
-        // 3 %, 5 % and 2 % of all ports.
-        shares: Shares { open: 1966, silent: 3277, prohibited: 1311, alive: WHOLE },
-    };
-    let known = asked.truth()?;
-    let truth = Truth::new(1..=u16::MAX, |port| match known.of(Transport::Tcp, at, port) {
-        State::Open => crate::told::State::Open,
-        State::Closed => crate::told::State::Closed,
-        State::Silent | State::Prohibited => crate::told::State::Filtered,
-    });
+    let asked = responder(TO_SCANNER, Ipv4Addr::new(198, 18, 0, 2));
+    let truth = truth_of(&asked)?;
     let left = End { namespace: &scanner, device: TO_TARGET, addresses: &["198.18.0.1/30"] };
     let right = End { namespace: &target, device: TO_SCANNER, addresses: &["198.18.0.2/30"] };
     let host = Server::responder(helper, (left, right), &asked);
+    let address = ANSWERED_FOR;
     Ok(World {
         place: Place::Responder,
         forwarder: None,
@@ -174,8 +197,57 @@ fn beside_a_responder(helper: &Path) -> Result<World, String> {
     })
 }
 
+/// The same behind a router and a delay: what answers in the kernel needs an Ethernet, and a path of ours is none.
+fn far_from_a_responder(one_way_ms: u64, helper: &Path) -> Result<World, String> {
+    let (scanner, router, target) =
+        (Namespace::new("scanner"), Namespace::new("router"), Namespace::new("target"));
+    let asked = responder(TO_ROUTER, Ipv4Addr::new(198, 18, 0, 6));
+    let truth = truth_of(&asked)?;
+    let forwarder = late(&scanner, &router, one_way_ms, helper);
+    let left = End { namespace: &router, device: TO_TARGET, addresses: &["198.18.0.5/30"] };
+    let right = End { namespace: &target, device: TO_ROUTER, addresses: &["198.18.0.6/30"] };
+    let host = Server::responder(helper, (left, right), &asked);
+    router.sysctl("net.ipv4.ip_forward", "1");
+    let address = ANSWERED_FOR;
+    scanner.ip(&format!("route add {address} via 198.18.0.2"));
+    Ok(World {
+        place: Place::ResponderBehind { one_way_ms },
+        forwarder: Some(forwarder),
+        pulse: None,
+        host,
+        scanner,
+        others: vec![router, target],
+        address,
+        truth,
+    })
+}
+
+const ANSWERED_FOR: &str = "198.18.1.7";
+const AT: Ipv4Addr = Ipv4Addr::new(198, 18, 1, 7);
+
+/// What answers for that address; `router` is who prohibits.
+fn responder(interface: &str, router: Ipv4Addr) -> Asked {
+    Asked {
+        interface: interface.to_owned(),
+        prefixes: Prefix::new(AT, 32).into_iter().collect(),
+        router,
+        seed: 7,
+        // 3 %, 5 % and 2 % of all ports.
+        shares: Shares { open: 1966, silent: 3277, prohibited: 1311, alive: WHOLE },
+    }
+}
+
+fn truth_of(asked: &Asked) -> Result<Truth, String> {
+    let known = asked.truth()?;
+    Ok(Truth::new(1..=u16::MAX, |port| match known.of(Transport::Tcp, AT, port) {
+        State::Open => crate::told::State::Open,
+        State::Closed => crate::told::State::Closed,
+        State::Silent | State::Prohibited => crate::told::State::Filtered,
+    }))
+}
+
 /// Frames that a scanner writes past the queue of its own device would not meet a queue there: it is the router's.
-fn behind_a_bottleneck(helper: &Path) -> World {
+fn behind_a_bottleneck(place: Place, helper: &Path) -> World {
     let (scanner, router, target) =
         (Namespace::new("scanner"), Namespace::new("router"), Namespace::new("target"));
     cable((&scanner, TO_TARGET, &["198.18.0.1/30"]), (&router, TO_SCANNER, &["198.18.0.2/30"]));
@@ -183,26 +255,38 @@ fn behind_a_bottleneck(helper: &Path) -> World {
     scanner.ip("route add 198.18.0.4/30 via 198.18.0.2");
     target.ip("route add 198.18.0.0/30 via 198.18.0.5");
     router.sysctl("net.ipv4.ip_forward", "1");
-    let (rate, burst) = (format!("{BOTTLENECK_BITS_PER_SECOND}bit"), BOTTLENECK_BURST.to_string());
-    let mut queue = router.command("tc");
-    queue.args(["qdisc", "add", "dev", TO_TARGET, "root", "tbf", "rate", &rate, "burst", &burst]);
-    run(queue.args(["latency", "50ms"]));
-    let (truth, address) = (Truth::spread(20_000, 300, 0), "198.18.0.6");
+    let (ports, rate) = match place {
+        Place::Changing => (u16::MAX, CHANGING_BITS_PER_SECOND),
+        _ => (20_000, BOTTLENECK_BITS_PER_SECOND),
+    };
+    narrow(&router, "add", rate);
+    let (truth, address) = (Truth::spread(ports, 300, 0), "198.18.0.6");
     let host = listen(&target, helper, address, &truth);
-    World {
-        place: Place::Bottleneck,
-        forwarder: None,
-        pulse: None,
-        host,
-        scanner,
-        others: vec![router, target],
-        address,
-        truth,
-    }
+    World { place, forwarder: None, pulse: None, host, scanner, others: vec![router, target], address, truth }
+}
+
+/// So much passes the router from now on, and 50 ms of it wait.
+fn narrow(router: &Namespace, how: &str, bits_per_second: u32) {
+    let words = narrowing(how, bits_per_second);
+    run(router.command("tc").args(words.split(' ')));
+}
+
+/// What `tc` is told for that.
+fn narrowing(how: &str, bits_per_second: u32) -> String {
+    format!(
+        "qdisc {how} dev {TO_TARGET} root tbf rate {bits_per_second}bit burst {BOTTLENECK_BURST} latency 50ms"
+    )
 }
 
 pub(crate) const BOTTLENECK_BITS_PER_SECOND: u32 = 5_000_000;
 pub(crate) const BOTTLENECK_BURST: u32 = 10_240;
+
+/// What passes a changing bottleneck at first, and later.
+pub(crate) const CHANGING_BITS_PER_SECOND: u32 = 20_000_000;
+pub(crate) const CHANGES: [Change; 2] = [
+    Change { after_ms: 1000, bits_per_second: 5_000_000 },
+    Change { after_ms: 3000, bits_per_second: CHANGING_BITS_PER_SECOND },
+];
 
 fn listen(namespace: &Namespace, helper: &Path, address: &str, truth: &Truth) -> Server {
     Server::listen(namespace, helper, &["listen"], "accept", &[address], &truth.open)

@@ -1,7 +1,7 @@
 //! SYN scans: raw packets, and so as root, in namespaces without a way out.
 
 use super::{Floor, Goals, NO_GOALS, Program, Scenario, program, with_goal};
-use crate::world::{BOTTLENECK_BITS_PER_SECOND, BOTTLENECK_BURST, Place};
+use crate::world::{BOTTLENECK_BITS_PER_SECOND, BOTTLENECK_BURST, CHANGES, CHANGING_BITS_PER_SECOND, Place};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -34,6 +34,39 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
     },
     Scenario {
+        name: "responder-20ms",
+        about: "The same responder behind a router and a path of 10 ms one way, 20 ms there and back, without loss. \
+                masscan cannot take part: it writes Ethernet frames, and the path has none.",
+        place: Place::ResponderBehind { one_way_ms: 10 },
+        repeat: 1,
+        floor: None,
+        programs: FAR_RESPONDER,
+    },
+    Scenario {
+        name: "responder-300ms",
+        about: "The same behind 150 ms one way, 300 ms there and back.",
+        place: Place::ResponderBehind { one_way_ms: 150 },
+        repeat: 1,
+        floor: None,
+        programs: FAR_RESPONDER,
+    },
+    Scenario {
+        name: "kernel-20ms",
+        about: "The neighbour with a kernel of its own behind a path of 10 ms one way, 20 ms there and back, without loss.",
+        place: Place::Behind { one_way_ms: 10 },
+        repeat: 1,
+        floor: None,
+        programs: FAR_KERNEL,
+    },
+    Scenario {
+        name: "kernel-300ms",
+        about: "The same behind 150 ms one way, 300 ms there and back.",
+        place: Place::Behind { one_way_ms: 150 },
+        repeat: 1,
+        floor: None,
+        programs: FAR_KERNEL,
+    },
+    Scenario {
         name: "bottleneck",
         about: "20,000 ports of a host behind a router whose link to it carries 5 Mbit/s, and 50 ms of that wait for \
                 it: 300 listen, all others refuse. The floor is one SYN of portolan's for each port; nmap's has 58 octets.",
@@ -45,6 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             octets: 74,
             burst: BOTTLENECK_BURST,
             bits_per_second: BOTTLENECK_BITS_PER_SECOND,
+            changes: None,
             goal_percent: 150,
         }),
         programs: &[
@@ -52,11 +86,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             program("nmap -T4", "nmap -n -Pn -sS -T4 -p 1-20000 -oX FILE TARGET"),
         ],
     },
+    Scenario {
+        name: "changing",
+        about: "65,535 ports of a host behind a router whose link to it carries 20 Mbit/s, 5 from one second after the start \
+                on, and 20 again from three seconds on; 50 ms of that wait for it. 300 listen, all others refuse.",
+        place: Place::Changing,
+        repeat: 1,
+        floor: Some(Floor {
+            frames: 65_535,
+            octets: 74,
+            burst: BOTTLENECK_BURST,
+            bits_per_second: CHANGING_BITS_PER_SECOND,
+            changes: Some(CHANGES),
+            goal_percent: 150,
+        }),
+        programs: &[right("portolan", PORTOLAN)],
+    },
 ];
 
 const PORTOLAN: &str = "portolan -sS -p- -q -oJ FILE TARGET";
 
 const NMAP: &str = "nmap -n -Pn -sS -T4 -p- -oX FILE TARGET";
+
+const FAR_RESPONDER: &[Program] = &[right("portolan", PORTOLAN), with_goals("nmap -T4", NMAP, 0.12, 0.5)];
+
+const FAR_KERNEL: &[Program] = &[right("portolan", PORTOLAN), with_goal("nmap -T4", NMAP, 0.30)];
 
 /// It knows no neighbours but by a default route, which there is none of, so it is told all of the link.
 const MASSCAN: &str = "masscan --rate 10000000 --wait 0 -p1-65535 --adapter to-target --adapter-ip 198.18.0.1 \
