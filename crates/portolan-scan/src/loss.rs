@@ -70,6 +70,11 @@ impl Loss {
         (f64::from(later) + PRIOR) / (f64::from(first) + f64::from(later) + 1.0)
     }
 
+    /// Whether so much is lost that no number of attempts we make turns silence into a verdict.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.seen() && self.share() > 0.85
+    }
+
     /// How many ports answered.
     pub(crate) fn answers(&self) -> u32 {
         let both = |(first, later): (u32, u32)| first.saturating_add(later);

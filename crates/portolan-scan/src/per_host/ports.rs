@@ -49,8 +49,6 @@ pub(super) struct Pending {
     pub(super) self_connects: u8,
     /// How often its silence was asked anew.
     anew: u8,
-    /// An attempt ended while answers came late: its own may have stood in a queue, and is not lost for certain.
-    pub(super) doubtful: bool,
     /// Its silence proves nothing, and it was asked as often as it may be.
     pub(super) spent: bool,
     /// The attempt that is on its way.
@@ -285,7 +283,6 @@ impl Ports {
             faults: 0,
             self_connects: 0,
             anew: 0,
-            doubtful: false,
             spent: false,
             probe: None,
             overtaken: Vec::new(),

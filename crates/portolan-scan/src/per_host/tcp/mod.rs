@@ -250,10 +250,8 @@ impl TcpHost {
         let counts = if repeated { 2 } else { 1 };
         let tries = self.ports.unanswered(attempt, counts, now);
         let dull = self.pulse.is_dull(attempt.asked);
-        let by_packets = self.by_packets;
         let pending = self.ports.pending(attempt);
         pending.beside_answers |= !dull;
-        pending.doubtful |= by_packets && !core.swelling.looks_clear(now);
         let comes_again = pending.rests || pending.is_on_its_way();
         if !comes_again && tries < self.asks(core, &self.ports.pending[&attempt.port]) {
             self.ports.ask_again(attempt.port, now + core.gap(tries));
@@ -485,9 +483,8 @@ impl TcpHost {
             self.loss.spell();
         }
         let first = tried == 0 && self.is_first_packet(rtt) && !self.ports.was_asked_in_vain(attempt.port);
-        // What was asked anew was lost by nobody, as far as is known, and what stood in a queue was late.
-        let tells = pending
-            .is_none_or(|pending| !pending.doubtful && (pending.tries > 0 || !pending.was_asked_anew()));
+        // What was asked anew was lost by nobody, as far as is known.
+        let tells = pending.is_none_or(|pending| pending.tries > 0 || !pending.was_asked_anew());
         let asked = pending.map_or(attempt.asked, |pending| pending.first);
         core.count_answer(&mut self.loss, attempt, tells.then_some((first, asked)));
     }

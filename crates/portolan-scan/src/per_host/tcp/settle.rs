@@ -84,7 +84,8 @@ impl TcpHost {
         if (core.stopping || self.timed_out) && (short || vouch != Vouch::Later) {
             return cut_off(core, self.timed_out, endpoint, now);
         }
-        let claim = if (spent || (short && capped)) && vouch == Vouch::Later {
+        let unproved = spent || (short && capped) || (core.guards.retry && self.loss.is_hopeless());
+        let claim = if unproved && vouch == Vouch::Later {
             technique::retries_capped()
         } else {
             tcp::silence(vouch, pending.tries, self.loss.share())
