@@ -43,7 +43,7 @@ pub(crate) struct Core {
     pub(crate) history: History,
     /// Whether what gets lost is lost because of that.
     pub(crate) trial: Trial,
-    /// A sweep found that it is.
+    /// A sweep, or a search for hosts, lost so much that it went on more slowly.
     slowed: Option<u64>,
     /// When our own queue last made the window smaller.
     shrunk: Option<Instant>,
@@ -292,9 +292,9 @@ impl Core {
         self.pacer.change([lossy, self.plan.max_rate()].into_iter().flatten().min(), now);
     }
 
-    /// What loss depends on, if that is known.
+    /// What loss depends on, if that was put to the test. To have slowed down because of it is no test.
     pub(crate) fn loss_by(&self) -> Option<LossBy> {
-        self.slowed.map(|_| LossBy::Pace).or(self.trial.judged())
+        self.trial.judged()
     }
 
     /// The pacer holds a probe back.

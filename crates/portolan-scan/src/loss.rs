@@ -70,9 +70,10 @@ impl Loss {
         (f64::from(later) + PRIOR) / (f64::from(first) + f64::from(later) + 1.0)
     }
 
-    /// Whether so much is lost that no number of attempts we make turns silence into a verdict.
+    /// Whether so much is lost that as many attempts as we ever make would miss more than one answer in seven: then silence
+    /// proves nothing.
     pub(crate) fn is_hopeless(&self) -> bool {
-        self.seen() && self.share() > 0.85
+        self.seen() && self.share().powi(i32::from(MAX_TRIES)) > 1.0 / 7.0
     }
 
     /// How many ports answered.
@@ -153,6 +154,12 @@ mod tests {
         assert_eq!(after(900, 97).tries(), 6);
         assert_eq!(after(80, 20).tries(), 9);
         assert_eq!(after(640, 360).tries(), 12);
+    }
+
+    #[test]
+    fn where_nearly_all_is_lost_silence_proves_nothing() {
+        assert!(!after(20, 80).is_hopeless() && !Loss::default().is_hopeless());
+        assert!(after(8, 92).is_hopeless());
     }
 
     #[test]
