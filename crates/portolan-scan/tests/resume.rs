@@ -30,6 +30,9 @@ const CHANGING: &[&str] = &[
     "mixed",
     "outage-for-ever",
     "split",
+    // How much a full queue drops depends on when it is asked, and a scan that knows of little loss says more.
+    "tail-drop",
+    "tail-drop-back",
     "turns-open",
     "udp-ban",
     "udp-dies",
