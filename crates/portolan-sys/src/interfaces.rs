@@ -19,6 +19,26 @@ pub struct InterfaceAddress {
 }
 
 impl InterfaceAddress {
+    /// The first and the last address of its prefix.
+    pub fn ends(&self) -> (IpAddr, IpAddr) {
+        match self.ip {
+            IpAddr::V4(ip) => {
+                let rest = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+                (
+                    Ipv4Addr::from_bits(ip.to_bits() & !rest).into(),
+                    Ipv4Addr::from_bits(ip.to_bits() | rest).into(),
+                )
+            }
+            IpAddr::V6(ip) => {
+                let rest = u128::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+                (
+                    Ipv6Addr::from_bits(ip.to_bits() & !rest).into(),
+                    Ipv6Addr::from_bits(ip.to_bits() | rest).into(),
+                )
+            }
+        }
+    }
+
     /// Whether `ip` has the same prefix.
     pub fn shares_prefix(&self, ip: IpAddr) -> bool {
         match (self.ip, ip) {

@@ -309,10 +309,8 @@ fn no_hosts() -> AddressSet {
             && (1..31).contains(&interface.prefix)
             && !ip.is_loopback()
         {
-            let mask = u32::MAX >> interface.prefix;
-            for end in [ip.to_bits() & !mask, ip.to_bits() | mask] {
-                ranges.push(alone(Ipv4Addr::from_bits(end).into()));
-            }
+            let (first, last) = interface.ends();
+            ranges.extend([first, last].map(|end| alone(end.into())));
         }
     }
     ranges.into_iter().collect()

@@ -2,11 +2,10 @@
 //! scan at home one of thousands of strangers; this is where it stops.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portolan_explain::{Lang, number};
 use portolan_model::{Address, AddressRange};
-use portolan_sys::interfaces;
+use portolan_sys::interfaces::{self, InterfaceAddress};
 use portolan_target::AddressSet;
 use portolan_target::special::public;
 
@@ -38,32 +37,18 @@ pub(crate) fn attached() -> AddressSet {
     // Without the list of interfaces none is attached, which is the careful side.
     let own = interfaces::addresses().unwrap_or_default();
     own.iter()
-        .flat_map(|own| [network(own.ip, own.prefix), Some(Address::new(own.ip).into())])
+        .flat_map(|own| [network(own), Some(Address::new(own.ip).into())])
         .flatten()
         .fold(AddressSet::new(), |all, set| all.union(&set))
 }
 
 /// The network of an interface's address. One larger than any link (a /16, a /64) is no link: that is how tunnels
 /// write "the whole Internet is behind me", and trusting it would switch the guard off.
-fn network(ip: IpAddr, prefix: u8) -> Option<AddressSet> {
-    let (first, last): (IpAddr, IpAddr) = match ip {
-        IpAddr::V4(ip) if (16..=32).contains(&prefix) => {
-            let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-            (
-                Ipv4Addr::from_bits(ip.to_bits() & !host).into(),
-                Ipv4Addr::from_bits(ip.to_bits() | host).into(),
-            )
-        }
-        IpAddr::V6(ip) if (64..=128).contains(&prefix) => {
-            let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
-            (
-                Ipv6Addr::from_bits(ip.to_bits() & !host).into(),
-                Ipv6Addr::from_bits(ip.to_bits() | host).into(),
-            )
-        }
-        _ => return None,
-    };
-    Some(AddressRange { first: first.into(), last: last.into() }.into())
+fn network(own: &InterfaceAddress) -> Option<AddressSet> {
+    let is_link =
+        if own.ip.is_ipv4() { (16..=32).contains(&own.prefix) } else { (64..=128).contains(&own.prefix) };
+    let (first, last) = own.ends();
+    is_link.then(|| AddressRange { first: first.into(), last: last.into() }.into())
 }
 
 /// More public addresses are asked for than may be.

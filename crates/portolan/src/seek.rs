@@ -51,7 +51,7 @@ pub(crate) fn plan(spec: PlanSpec, args: &Args, packets: bool) -> Result<Plan, P
 
 /// What every host is asked: as it was said, or as usual.
 fn asked(args: &Args, packets: bool) -> Vec<Ping> {
-    let mut pings: Vec<Ping> = args.pings.iter().copied().filter(|ping| *ping != Ping::Neighbour).collect();
+    let pings: Vec<Ping> = args.pings.iter().copied().filter(|ping| *ping != Ping::Neighbour).collect();
     if !pings.is_empty() {
         return pings;
     }
@@ -59,8 +59,7 @@ fn asked(args: &Args, packets: bool) -> Vec<Ping> {
         return vec![Ping::Syn(443), Ping::Syn(80)];
     }
     // Neighbours are asked as such in any case; -PR leaves one more question to hosts behind a router.
-    pings.push(Ping::Echo);
-    if args.pings.is_empty() { Discovery::default().pings } else { pings }
+    if args.pings.is_empty() { Discovery::default().pings } else { vec![Ping::Echo] }
 }
 
 fn has_unnamed(spec: &PlanSpec) -> bool {

@@ -139,27 +139,11 @@ fn touches(forbidden: &AddressSet, ours: &[InterfaceAddress], index: u32) -> boo
     let prefixes = ours.iter().filter(|own| own.index == index).chain([&link_local]);
     let link: AddressSet = prefixes
         .flat_map(|own| {
-            let (first, last) = ends(own);
+            let (first, last) = own.ends();
             [0, index].map(|zone| AddressRange { first: zoned(first, zone), last: zoned(last, zone) })
         })
         .collect();
     !forbidden.intersection(&link).is_empty()
-}
-
-/// The first and the last address of its prefix.
-fn ends(own: &InterfaceAddress) -> (IpAddr, IpAddr) {
-    match own.ip {
-        IpAddr::V4(ip) => {
-            let rest = u32::MAX.checked_shr(own.prefix.into()).unwrap_or(0);
-            let (first, last) = (ip.to_bits() & !rest, ip.to_bits() | rest);
-            (IpAddr::V4(first.into()), IpAddr::V4(last.into()))
-        }
-        IpAddr::V6(ip) => {
-            let rest = u128::MAX.checked_shr(own.prefix.into()).unwrap_or(0);
-            let (first, last) = (ip.to_bits() & !rest, ip.to_bits() | rest);
-            (IpAddr::V6(first.into()), IpAddr::V6(last.into()))
-        }
-    }
 }
 
 fn zoned(ip: IpAddr, zone: u32) -> Address {

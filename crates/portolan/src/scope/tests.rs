@@ -1,5 +1,7 @@
 //! Nothing in here sends anything: lines are read, sets are made and counted.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 use crate::args::{self, Parsed};
 use crate::gather::gather;
@@ -79,7 +81,10 @@ fn what_is_not_asked_does_not_count() {
 
 #[test]
 fn the_own_network_is_free_and_the_whole_internet_is_no_link() {
-    let on = |ip: &str, prefix| network(ip.parse().expect("an address"), prefix);
+    let on = |ip: &str, prefix| {
+        let ip = ip.parse().expect("an address");
+        network(&InterfaceAddress { index: 1, ip, prefix })
+    };
     let admits = |line: &str, own: &Option<AddressSet>| {
         admit(&asked(line), false, || own.clone().unwrap_or_default()).is_ok()
     };
