@@ -166,10 +166,10 @@ fn a_held_port_is_ours_and_says_nothing() {
             sender.send(b"swallowed").unwrap();
         }
     }
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, held.port()));
-    drop(held);
+    // Not the same port: once it is let go, another test may be given it.
+    let (_holder, there) = closed(Ipv4Addr::LOCALHOST.into());
     let sender = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    sender.connect(here).unwrap();
+    sender.connect(there).unwrap();
     let refused = (0..3).any(|_| sender.send(b"refused").is_err());
     assert!(refused, "the test sees a refusal where there is one");
 }
